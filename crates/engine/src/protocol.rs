@@ -1,0 +1,337 @@
+//! What app and worker say to each other: one JSON object a line, requests on the worker's standard input,
+//! events on its standard output. Logs go to standard error.
+//!
+//! The worker says [`Event::Hello`] first. It ends when its standard input does, whatever it is doing.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Grows by one with every change that an older side would misread.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// Longest line either side accepts, in bytes. The longest real one is a request that carries a whole chat.
+pub const LONGEST_LINE: usize = 8 << 20;
+
+/// Names a request; the events that answer it carry it. Chosen by the app, unique in a worker's life.
+pub type RequestId = u64;
+
+/// What the app asks of the worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Request {
+    /// Load a model. Answered by [`Event::Loading`]…, then [`Event::Loaded`] or [`Event::Failed`].
+    Load {
+        /// Names this request.
+        id: RequestId,
+        /// A GGUF file.
+        path: PathBuf,
+        /// Context in tokens; the worker lowers it to what the model was trained for. `None`: the worker's choice.
+        context: Option<usize>,
+    },
+    /// Answer a chat. Answered by [`Event::Started`], [`Event::Text`]…, then [`Event::Done`] or [`Event::Failed`].
+    Generate {
+        /// Names this request.
+        id: RequestId,
+        /// The chat so far, its last message the one to answer.
+        messages: Vec<ChatMessage>,
+        /// How tokens are chosen.
+        sampling: Sampling,
+        /// Most tokens of the reply; the rest of the context in any case.
+        max_tokens: Option<usize>,
+        /// Texts at which the reply ends; they are not part of it.
+        stop: Vec<String>,
+    },
+    /// End a reply early. It still ends in [`Event::Done`]. Unknown ids are ignored: the reply may just have ended.
+    Cancel {
+        /// The [`Request::Generate`] to end.
+        id: RequestId,
+    },
+    /// Count a chat's tokens as [`Request::Generate`] would. Answered by [`Event::Counted`] or [`Event::Failed`].
+    Count {
+        /// Names this request.
+        id: RequestId,
+        /// The chat.
+        messages: Vec<ChatMessage>,
+    },
+}
+
+/// What the worker says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// The first line of a worker.
+    Hello {
+        /// Its [`PROTOCOL_VERSION`].
+        protocol: u32,
+        /// Engine and version, such as `mistral.rs 0.8.1`.
+        engine: String,
+        /// What computes: `cpu`.
+        backend: String,
+        /// Instruction sets found at run time, such as `avx2`.
+        cpu_features: Vec<String>,
+    },
+    /// Progress of a load.
+    Loading {
+        /// The [`Request::Load`].
+        id: RequestId,
+        /// 0 to 1.
+        fraction: f32,
+    },
+    /// The model is ready.
+    Loaded {
+        /// The [`Request::Load`].
+        id: RequestId,
+        /// What was loaded.
+        model: LoadedModel,
+    },
+    /// The prompt has been counted and fits; reading it begins.
+    Started {
+        /// The [`Request::Generate`].
+        id: RequestId,
+        /// Tokens of the prompt.
+        prompt_tokens: usize,
+    },
+    /// More of a reply.
+    Text {
+        /// The [`Request::Generate`].
+        id: RequestId,
+        /// What to append.
+        text: String,
+        /// Tokens generated so far.
+        tokens: usize,
+        /// Decode speed so far, tokens/s; `None` before the second token.
+        tokens_per_second: Option<f32>,
+    },
+    /// A reply has ended.
+    Done {
+        /// The [`Request::Generate`].
+        id: RequestId,
+        /// Why.
+        stop: StopReason,
+        /// What it took.
+        stats: ReplyStats,
+    },
+    /// A chat's tokens.
+    Counted {
+        /// The [`Request::Count`].
+        id: RequestId,
+        /// Tokens of the prompt.
+        tokens: usize,
+    },
+    /// A request could not be met.
+    Failed {
+        /// The request; `None` when the line could not be read as one.
+        id: Option<RequestId>,
+        /// Why.
+        fault: Fault,
+    },
+}
+
+/// A model in memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadedModel {
+    /// GGUF's name of the architecture, such as `qwen3`.
+    pub architecture: String,
+    /// Context in tokens that the worker keeps to: prompt and reply together.
+    pub context: usize,
+    /// Context in tokens that the model was trained for.
+    pub trained_context: usize,
+    /// Milliseconds from request to ready.
+    pub load_milliseconds: u64,
+}
+
+/// One message of a chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatMessage {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// Instructions for the whole chat.
+    System,
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+}
+
+impl Role {
+    /// The name chat templates know.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+/// How tokens are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Sampling {
+    /// 0 takes the most probable token always.
+    pub temperature: f64,
+    /// Keep this many of the most probable tokens.
+    pub top_k: Option<usize>,
+    /// Keep the most probable tokens whose probabilities sum to this.
+    pub top_p: Option<f64>,
+    /// Drop tokens less probable than this share of the most probable one.
+    pub min_p: Option<f64>,
+    /// Above 1, tokens already in the text become less probable.
+    pub repetition_penalty: Option<f32>,
+}
+
+impl Default for Sampling {
+    /// Suits most chat models. `top_k` also spares the engine a sort of the whole vocabulary for every token.
+    fn default() -> Self {
+        Self { temperature: 0.7, top_k: Some(64), top_p: Some(0.95), min_p: None, repetition_penalty: None }
+    }
+}
+
+/// Why a reply ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StopReason {
+    /// The model said that it is done.
+    End,
+    /// The context is full or `max_tokens` is reached.
+    Length,
+    /// One of the stop texts came.
+    StopString,
+    /// [`Request::Cancel`].
+    Cancelled,
+}
+
+/// What a reply took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplyStats {
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Tokens generated, the closing one included.
+    pub reply_tokens: usize,
+    /// Milliseconds from the request to the first token.
+    pub prompt_milliseconds: f64,
+    /// Milliseconds from the first token to the last.
+    pub decode_milliseconds: f64,
+    /// The worker's peak memory so far, in bytes; 0 where the system does not tell.
+    pub peak_memory_bytes: u64,
+}
+
+impl ReplyStats {
+    /// Prompt speed in tokens/s; 0 before the first token.
+    pub fn prompt_tokens_per_second(&self) -> f64 {
+        per_second(self.prompt_tokens, self.prompt_milliseconds)
+    }
+
+    /// Decode speed in tokens/s: the tokens after the first over the time they took; 0 for a shorter reply.
+    pub fn decode_tokens_per_second(&self) -> f64 {
+        per_second(self.reply_tokens.saturating_sub(1), self.decode_milliseconds)
+    }
+}
+
+fn per_second(tokens: usize, milliseconds: f64) -> f64 {
+    if milliseconds > 0.0 { tokens as f64 * 1000.0 / milliseconds } else { 0.0 }
+}
+
+/// Why the worker could not do what it was asked. The text is for the person in front of the screen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Fault {
+    /// Nothing is at the path.
+    #[error("The file {} is no longer there. Put it back, or choose another model.", path.display())]
+    FileMissing {
+        /// Where it was.
+        path: PathBuf,
+    },
+    /// The system refuses to open or read the file.
+    #[error("The model file could not be read: {detail}. Check its permissions and the disk, then try again.")]
+    Unreadable {
+        /// The system's words.
+        detail: String,
+    },
+    /// Another kind of file.
+    #[error("This file is not a GGUF model: {detail}. Choose a file whose name ends in .gguf.")]
+    NotGguf {
+        /// What it is instead.
+        detail: String,
+    },
+    /// Part of the file is missing.
+    #[error("The model file is incomplete: {detail}. Download it again.")]
+    Truncated {
+        /// Where it ends.
+        detail: String,
+    },
+    /// An architecture that the engine does not know.
+    #[error("The engine cannot run models of the architecture “{architecture}” yet. It runs {}.", supported.join(", "))]
+    UnsupportedArchitecture {
+        /// As the file names it.
+        architecture: String,
+        /// What would run.
+        supported: Vec<String>,
+    },
+    /// A quantisation that the engine does not know.
+    #[error("The engine cannot read the quantisation {tensor_type} (tensor {tensor}). Choose another file of the same model, such as Q4_K_M or Q8_0.")]
+    UnsupportedTensor {
+        /// The first such tensor.
+        tensor: String,
+        /// Its type.
+        tensor_type: String,
+    },
+    /// The chat template does not parse or cannot render this chat.
+    #[error("The model's chat template does not work: {detail}. The file was made wrongly; look for another of the same model.")]
+    BadTemplate {
+        /// The template engine's words.
+        detail: String,
+    },
+    /// The file contradicts itself.
+    #[error("The model could not be loaded: {detail}. The file may be damaged or made for another program; try another file.")]
+    BadModel {
+        /// What is wrong.
+        detail: String,
+    },
+    /// The chat is longer than the context.
+    #[error("This chat is {over} tokens too long: it has {prompt_tokens} and the model's context holds {context}. Start a new chat, or shorten the message.")]
+    PromptTooLong {
+        /// Tokens of the prompt.
+        prompt_tokens: usize,
+        /// Tokens of the context.
+        context: usize,
+        /// Tokens to leave out so that at least one token of reply fits.
+        over: usize,
+    },
+    /// A request that needs a model came before one was loaded.
+    #[error("No model is loaded. Choose one first.")]
+    NoModel,
+    /// A second load, or a second reply at once.
+    #[error("The engine is busy with another request. Wait for it, or stop it.")]
+    Busy,
+    /// The engine panicked; the worker lives and has dropped the model.
+    #[error("The engine failed while it was working: {detail}. Load the model again.")]
+    Panicked {
+        /// The panic's message.
+        detail: String,
+    },
+    /// A line that is no request.
+    #[error("The engine did not understand the app: {detail}. Install Hearth again.")]
+    Misunderstood {
+        /// The parser's words.
+        detail: String,
+    },
+    /// An error of the engine that has no better name.
+    #[error("The engine reported an error: {detail}. Try again, or load the model again.")]
+    Engine {
+        /// Its words.
+        detail: String,
+    },
+}

@@ -1,0 +1,40 @@
+//! GGUF headers: what a model file says of itself before its weights are read.
+//!
+//! The file is hostile until proven otherwise: every count and length is checked against a limit before
+//! anything is allocated, nothing panics, and the tensor table is compared with the file's real length.
+//! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, versions 2 and 3, little-endian.
+
+mod header;
+mod reader;
+mod tensor_type;
+
+pub use header::{Header, Tensor, Value};
+pub use tensor_type::TensorType;
+
+/// Why a file's header could not be read. Sizes are bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum GgufError {
+    /// The first four bytes are not `GGUF`.
+    #[error("this is not a GGUF file: it does not begin with the letters GGUF")]
+    NotGguf,
+    /// A version this reader does not know (or a big-endian file).
+    #[error("GGUF version {0} is not known; versions 2 and 3 are")]
+    Version(u32),
+    /// The file ends inside the header.
+    #[error("the file ends at byte {0}, in the middle of its header: it is incomplete")]
+    TruncatedHeader(u64),
+    /// The file is shorter than its tensors need.
+    #[error("the file has {found} bytes and its tensors need {expected}: it is incomplete")]
+    TruncatedData {
+        /// Bytes that header and tensors take together.
+        expected: u64,
+        /// Bytes the file has.
+        found: u64,
+    },
+    /// A count, length or value is beyond any real model's.
+    #[error("the header is damaged: {0}")]
+    Damaged(String),
+    /// The file could not be opened or read.
+    #[error("reading failed: {0}")]
+    Io(#[from] std::io::Error),
+}
