@@ -1,0 +1,71 @@
+//! Hearth's only automation: `cargo xtask` sets a machine up, builds, runs, checks and measures.
+
+mod bench;
+mod bindings;
+mod build;
+mod command;
+mod fingerprint;
+mod freshness;
+mod packages;
+mod project;
+mod setup;
+mod sqlx;
+mod test;
+mod tidy;
+mod toolchain;
+mod ui;
+mod worker;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::project::Project;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Sets up, builds, runs, checks and measures Hearth",
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what this machine lacks: system packages, the interface's npm packages.
+    Setup,
+    /// Build the interface, the worker and the app.
+    Build,
+    /// Set up, build and open the app.
+    Run {
+        /// Passed on to the app.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Set up, then run every check there is.
+    Test(test::TestOptions),
+    /// Check the architecture's invariants.
+    Tidy,
+    /// Measure, and print a table.
+    Bench(bench::BenchArguments),
+    /// Write the interface's TypeScript types anew from the Rust ones.
+    Bindings,
+    /// Write the store's offline query data anew.
+    Sqlx,
+}
+
+fn main() -> Result<()> {
+    let project = Project::locate()?;
+    match Arguments::parse().task {
+        Task::Setup => setup::run(&project, setup::Scope::Run),
+        Task::Build => build::run(&project),
+        Task::Run { arguments } => build::run_app(&project, &arguments),
+        Task::Test(options) => test::run(&project, &options),
+        Task::Tidy => tidy::run(&project),
+        Task::Bench(arguments) => bench::run(&project, arguments),
+        Task::Bindings => bindings::run(&project),
+        Task::Sqlx => sqlx::run(&project),
+    }
+}
