@@ -1,0 +1,199 @@
+//! Saves a reply while it is being generated.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use crate::store::now;
+use crate::{Message, MessageStatus, ReplyStats, Store, StoreError};
+
+/// How long pushed text waits at most before it is on its way to the disk.
+pub const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Takes the text of one reply as it comes and adds it to the database every [`FLUSH_INTERVAL`].
+///
+/// What cannot be saved, on a full disk say, is kept and tried again with the next flush and with
+/// [`finish`](Self::finish). Dropped unfinished, the writer saves what it has if it can and leaves the
+/// reply streaming, to be found interrupted at the next start.
+#[derive(Debug)]
+pub struct ReplyWriter {
+    reply_id: String,
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+#[derive(Debug)]
+enum Command {
+    Text(String),
+    Finish {
+        ending: Ending,
+        done: oneshot::Sender<Result<Message, StoreError>>,
+    },
+}
+
+#[derive(Debug)]
+struct Ending {
+    status: MessageStatus,
+    error: Option<String>,
+    stats: Option<ReplyStats>,
+}
+
+impl Store {
+    /// Begins to save the text of a reply that [`Store::begin_turn`] or [`Store::begin_reply`] began. Must
+    /// be called on a tokio runtime.
+    pub fn reply_writer(&self, reply_id: &str) -> ReplyWriter {
+        let (commands, received) = mpsc::unbounded_channel();
+        let saver = Saver {
+            store: self.clone(),
+            reply_id: reply_id.to_owned(),
+            unsaved: String::new(),
+        };
+        tokio::spawn(saver.run(received));
+        ReplyWriter {
+            reply_id: reply_id.to_owned(),
+            commands,
+        }
+    }
+}
+
+impl ReplyWriter {
+    /// Adds text to the end of the reply. Returns at once. After a finish that succeeded it does nothing.
+    pub fn push(&self, text: &str) {
+        // The receiver ends only with a finished reply, or one that is no longer there.
+        let _ = self.commands.send(Command::Text(text.to_owned()));
+    }
+
+    /// Saves what is left and how the reply ended, and returns the reply as saved.
+    ///
+    /// # Errors
+    /// After any error but [`StoreError::NotFound`] the text is still held, and `finish` may be called again.
+    /// [`StoreError::NotFound`]: the reply is gone, or has been finished before.
+    pub async fn finish(
+        &mut self,
+        status: MessageStatus,
+        error: Option<String>,
+        stats: Option<ReplyStats>,
+    ) -> Result<Message, StoreError> {
+        let gone = || StoreError::NotFound {
+            kind: "reply",
+            id: self.reply_id.clone(),
+        };
+        let (done, answer) = oneshot::channel();
+        self.commands
+            .send(Command::Finish {
+                ending: Ending { status, error, stats },
+                done,
+            })
+            .map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+struct Saver {
+    store: Store,
+    reply_id: String,
+    unsaved: String,
+}
+
+impl Saver {
+    async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let mut ticks = interval_at(Instant::now() + FLUSH_INTERVAL, FLUSH_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut failing = false;
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Text(text)) => self.unsaved.push_str(&text),
+                    Some(Command::Finish { ending, done }) => {
+                        let finished = self.finish(ending).await;
+                        let over = matches!(&finished, Ok(_) | Err(StoreError::NotFound { .. }));
+                        // Nobody waits for it any more: the reply is saved all the same.
+                        let _ = done.send(finished);
+                        if over {
+                            return;
+                        }
+                    }
+                    None => {
+                        if let Err(error) = self.flush().await {
+                            tracing::warn!(%error, reply = self.reply_id, "the end of a reply was not saved");
+                        }
+                        return;
+                    }
+                },
+                _ = ticks.tick() => match self.flush().await {
+                    Ok(()) => failing = false,
+                    Err(StoreError::NotFound { .. }) => return,
+                    Err(error) => {
+                        if !failing {
+                            tracing::warn!(%error, reply = self.reply_id, "a reply cannot be saved for now");
+                        }
+                        failing = true;
+                    }
+                },
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        if self.unsaved.is_empty() {
+            return Ok(());
+        }
+        tracing::trace!(bytes = self.unsaved.len(), "saving");
+        let saved = sqlx::query!(
+            "UPDATE messages SET content = content || ? WHERE id = ? AND status = 'streaming'",
+            self.unsaved,
+            self.reply_id
+        )
+        .execute(self.store.writer())
+        .await
+        .map_err(|error| self.store.fault(error))?;
+        if saved.rows_affected() == 0 {
+            return Err(self.gone());
+        }
+        tracing::trace!(bytes = self.unsaved.len(), "saved");
+        self.unsaved.clear();
+        Ok(())
+    }
+
+    async fn finish(&mut self, ending: Ending) -> Result<Message, StoreError> {
+        let fault = |error| self.store.fault(error);
+        let stats = ending.stats.map(sqlx::types::Json);
+        let time = now();
+        let mut write = self.store.write().await?;
+        let finished = sqlx::query!(
+            "UPDATE messages SET content = content || ?, status = ?, error = ?, stats = ?
+             WHERE id = ? AND status = 'streaming'",
+            self.unsaved,
+            ending.status,
+            ending.error,
+            stats,
+            self.reply_id
+        )
+        .execute(&mut *write)
+        .await
+        .map_err(fault)?;
+        if finished.rows_affected() == 0 {
+            return Err(self.gone());
+        }
+        let place = self.store.place(&mut write, &self.reply_id).await?;
+        sqlx::query!(
+            "UPDATE chats SET updated_at = ? WHERE id = ?",
+            time,
+            place.chat_id
+        )
+        .execute(&mut *write)
+        .await
+        .map_err(fault)?;
+        let message = self.store.message_at(&mut write, place.seq).await?;
+        write.commit().await?;
+        self.unsaved.clear();
+        Ok(message)
+    }
+
+    fn gone(&self) -> StoreError {
+        StoreError::NotFound {
+            kind: "reply",
+            id: self.reply_id.clone(),
+        }
+    }
+}
