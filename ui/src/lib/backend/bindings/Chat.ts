@@ -1,0 +1,1 @@
+export type Chat = { id: string, title: string, createdAt: number, updatedAt: number, };

@@ -1,0 +1,1 @@
+export type ErrorCode = "notGguf" | "truncatedFile" | "unsupportedArchitecture" | "unsupportedTensor" | "badTemplate" | "badModel" | "fileMissing" | "promptTooLong" | "engineDied" | "engineMissing" | "outOfMemory" | "busy" | "noModel" | "notFound" | "storeReadOnly" | "storeCorrupt" | "storeNewer" | "storeInUse" | "diskFull" | "invalidInput" | "internal";

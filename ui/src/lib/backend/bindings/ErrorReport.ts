@@ -1,0 +1,3 @@
+import type { ErrorCode } from "./ErrorCode";
+
+export type ErrorReport = { code: ErrorCode, message: string, details?: unknown, };

@@ -1,0 +1,1 @@
+export type MessageRole = "system" | "user" | "assistant";

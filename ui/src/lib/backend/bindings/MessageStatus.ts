@@ -1,0 +1,1 @@
+export type MessageStatus = "streaming" | "complete" | "stopped" | "interrupted" | "error";

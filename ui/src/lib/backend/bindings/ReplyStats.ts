@@ -1,0 +1,3 @@
+import type { StopReason } from "./StopReason";
+
+export type ReplyStats = { promptTokens: number, replyTokens: number, promptTokensPerSecond: number, tokensPerSecond: number, stop: StopReason, };

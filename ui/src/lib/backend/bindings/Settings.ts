@@ -1,0 +1,1 @@
+export type Settings = { idleUnloadMinutes: number | null, };

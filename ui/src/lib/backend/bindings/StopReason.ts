@@ -1,0 +1,1 @@
+export type StopReason = "end" | "length" | "stopString" | "cancelled";

@@ -1,0 +1,87 @@
+// How the engine's state reads. The window shows these words at all times.
+import type { EngineState } from "../backend/bindings/EngineState";
+
+/** Whole percent, with the narrow space that keeps number and sign together. */
+export const percent = (fraction: number) => `${Math.floor(Math.min(1, Math.max(0, fraction)) * 100)}\u202f%`;
+
+export const speed = (tokensPerSecond: number) =>
+  `${tokensPerSecond.toFixed(tokensPerSecond < 100 ? 1 : 0)} tok/s`;
+
+export function engineWords(engine: EngineState): string {
+  switch (engine.state) {
+    case "noModel":
+      return "No model";
+    case "loading":
+      return `Loading ${percent(engine.fraction)}`;
+    case "ready":
+      return "Ready";
+    case "answering":
+      return engine.tokensPerSecond === null
+        ? "Reading your question…"
+        : `Answering · ${speed(engine.tokensPerSecond)}`;
+    case "asleep":
+      return "Asleep — wakes with your next question";
+    case "failed":
+      return failedWords(engine);
+  }
+}
+
+function failedWords(engine: Extract<EngineState, { state: "failed" }>): string {
+  switch (engine.error.code) {
+    case "engineDied":
+      return "Stopped working";
+    case "engineMissing":
+      return "Engine is missing";
+    case "fileMissing":
+      return "File is gone";
+    case "outOfMemory":
+      return "Out of memory";
+    default:
+      return "Could not load";
+  }
+}
+
+/** The same without numbers, so that a screen reader hears a change and not every step of it. */
+export function spokenWords(engine: EngineState): string {
+  if (engine.state === "loading") return `Loading ${engine.model.name}`;
+  if (engine.state === "answering")
+    return engine.tokensPerSecond === null ? engineWords(engine) : "Answering";
+  return engineWords(engine);
+}
+
+/** What would help in this state: `null` where nothing needs doing. */
+export function remedy(engine: EngineState): "choose" | "retry" | null {
+  if (engine.state === "noModel") return "choose";
+  if (engine.state !== "failed") return null;
+  if (!engine.model) return "choose";
+  switch (engine.error.code) {
+    case "engineDied":
+    case "engineMissing":
+    case "outOfMemory":
+    case "busy":
+    case "diskFull":
+    case "internal":
+      return "retry";
+    default:
+      // The file itself is at fault: loading it again would fail again.
+      return "choose";
+  }
+}
+
+/** Why a question cannot be sent now, or `null` when it can. */
+export function whyNoSend(engine: EngineState, chatId: string | null): string | null {
+  switch (engine.state) {
+    case "noModel":
+      return "Choose a model to begin.";
+    case "loading":
+      return `${engine.model.name} is loading.`;
+    case "answering":
+      return engine.chatId === chatId ? null : "Another chat is being answered.";
+    case "failed":
+      return engine.model ? null : "Choose a model to begin.";
+    default:
+      return null;
+  }
+}
+
+export const modelOf = (engine: EngineState) => (engine.state === "noModel" ? null : engine.model);

@@ -1,0 +1,193 @@
+// The window's state: one object that the components read and whose methods they call.
+import * as backend from "./backend/backend";
+import type { AppEvent } from "./backend/bindings/AppEvent";
+import type { EngineState } from "./backend/bindings/EngineState";
+import type { ErrorReport } from "./backend/bindings/ErrorReport";
+import type { Model } from "./backend/bindings/Model";
+import type { Settings } from "./backend/bindings/Settings";
+import type { Start } from "./backend/bindings/Start";
+import { Chats } from "./chats/chats.svelte";
+import { asReport } from "./failure";
+import { recall, remember } from "./remembered";
+import { notices, report } from "./report";
+import { Thread } from "./thread/thread.svelte";
+
+const LAST_CHAT = "lastChat";
+const NO_CHAT = "none";
+
+export class Hearth {
+  /** Until the backend has answered, neither `ready` nor `fault` is set. */
+  ready = $state(false);
+  fault = $state.raw<ErrorReport | null>(null);
+  /** A button of the fault page is at work. */
+  mending = $state(false);
+
+  version = $state("");
+  engine = $state.raw<EngineState>({ state: "noModel" });
+  models = $state.raw<Model[]>([]);
+  settings = $state.raw<Settings>({ idleUnloadMinutes: null });
+  /** Counts the wishes to write, for the composer to take the focus. */
+  composerCalls = $state(0);
+
+  readonly chats = new Chats();
+  readonly thread = new Thread((chat) => {
+    this.chats.put(chat);
+    this.rememberChat();
+  });
+
+  private subscribed = false;
+
+  begin(): Promise<void> {
+    return this.startWith(async () => {
+      // Before the first answer, so that nothing that happens in between is missed.
+      await backend.subscribe((event) => this.take(event));
+      this.subscribed = true;
+      return backend.start();
+    });
+  }
+
+  retry(): Promise<void> {
+    return this.subscribed ? this.startWith(backend.retryStore) : this.begin();
+  }
+
+  setAsideStore(): Promise<void> {
+    return this.startWith(backend.setAsideStore);
+  }
+
+  select(chatId: string | null): void {
+    if (chatId === null) this.thread.blank();
+    else if (chatId !== this.thread.chatId) void this.thread.open(chatId);
+    this.rememberChat();
+  }
+
+  newChat(): void {
+    this.select(null);
+    this.write();
+  }
+
+  write(): void {
+    this.composerCalls += 1;
+  }
+
+  async deleteChat(id: string): Promise<void> {
+    const title = this.chats.list.find((chat) => chat.id === id)?.title ?? "";
+    const wasOpen = this.thread.chatId === id;
+    const next = this.chats.neighbour(id);
+    const removed = this.chats.remove(id);
+    if (wasOpen) this.select(next);
+    try {
+      await removed;
+    } catch (reason) {
+      if (wasOpen) this.select(id);
+      report(reason);
+      return;
+    }
+    notices.show(`Deleted “${title}”`, {
+      action: { label: "Undo", testId: "undo-delete", run: () => void this.restoreChat(id, wasOpen) },
+    });
+  }
+
+  /** Takes the latest deletion back while it is still offered; false when none is. */
+  undo(): boolean {
+    const notice = [...notices.list].reverse().find((shown) => shown.action?.testId === "undo-delete");
+    if (!notice) return false;
+    notices.dismiss(notice.id);
+    notice.action?.run();
+    return true;
+  }
+
+  async refreshModels(): Promise<void> {
+    try {
+      this.models = await backend.listModels();
+    } catch (reason) {
+      report(reason);
+    }
+  }
+
+  async load(model: Model): Promise<void> {
+    await backend.loadModel(model.id);
+    this.write();
+  }
+
+  /** False when the person closed the file dialog. */
+  async pickAndLoad(): Promise<boolean> {
+    const model = await backend.pickModel();
+    if (!model) return false;
+    await this.load(model);
+    await this.refreshModels();
+    return true;
+  }
+
+  async changeSettings(settings: Settings): Promise<void> {
+    const before = this.settings;
+    this.settings = settings;
+    try {
+      this.settings = await backend.setSettings(settings);
+    } catch (reason) {
+      this.settings = before;
+      throw reason;
+    }
+  }
+
+  private async restoreChat(id: string, open: boolean): Promise<void> {
+    try {
+      await this.chats.restore(id);
+      if (open) this.select(id);
+    } catch (reason) {
+      report(reason);
+    }
+  }
+
+  private async startWith(command: () => Promise<Start>): Promise<void> {
+    this.mending = true;
+    try {
+      this.adopt(await command());
+    } catch (reason) {
+      this.fault = asReport(reason);
+    } finally {
+      this.mending = false;
+    }
+  }
+
+  private adopt(start: Start): void {
+    this.version = start.version;
+    this.engine = start.engine;
+    this.models = start.models;
+    this.settings = start.settings;
+    this.chats.replace(start.chats);
+    this.fault = start.storeFault;
+    this.ready = start.storeFault === null;
+    if (this.ready) this.select(this.chatToOpen());
+  }
+
+  private chatToOpen(): string | null {
+    const last = recall(LAST_CHAT);
+    if (last === NO_CHAT) return null;
+    const known = this.chats.list.find((chat) => chat.id === last) ?? this.chats.list[0];
+    return known?.id ?? null;
+  }
+
+  private rememberChat(): void {
+    remember(LAST_CHAT, this.thread.chatId ?? NO_CHAT);
+  }
+
+  private take(event: AppEvent): void {
+    switch (event.type) {
+      case "engine":
+        this.engine = event.engine;
+        break;
+      case "models":
+        this.models = event.models;
+        break;
+      case "chats":
+        this.chats.replace(event.chats);
+        break;
+      case "replyText":
+        this.thread.takeText(event.chatId, event.messageId, { offset: event.offset, text: event.text });
+        break;
+      case "replyDone":
+        this.thread.takeDone(event.chatId, event.message);
+        break;
+    }
+  }
+}
