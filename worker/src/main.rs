@@ -1,1 +1,40 @@
-fn main() {}
+//! The process that holds one model and runs it with mistral.rs.
+//!
+//! It speaks [`hearth_engine::protocol`] over standard input and output, logs to standard error, opens no
+//! connection, and ends when its standard input ends, so it never outlives the app.
+
+mod connection;
+mod cpu;
+mod fault;
+mod generate;
+mod load;
+mod meter;
+mod preflight;
+mod progress;
+mod session;
+mod stop;
+
+use hearth_engine::protocol::{Event, PROTOCOL_VERSION};
+
+fn main() {
+    let log = tracing_subscriber::EnvFilter::try_from_env("HEARTH_WORKER_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).with_ansi(false).init();
+    fault::remember_panics();
+
+    let (requests, outbox) = connection::open();
+    outbox.send(Event::Hello {
+        protocol: PROTOCOL_VERSION,
+        engine: format!("mistral.rs {}", env!("MISTRALRS_VERSION")),
+        backend: "cpu".to_owned(),
+        cpu_features: cpu::features(),
+    });
+    // mistral.rs blocks inside its start-up and needs a runtime of several threads.
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime.block_on(session::run(requests, outbox)),
+        Err(error) => {
+            tracing::error!("the runtime did not start: {error}");
+            std::process::exit(1);
+        }
+    }
+}

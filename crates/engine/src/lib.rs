@@ -10,4 +10,4 @@ pub mod protocol;
 mod supervisor;
 
 pub use process::WorkerError;
-pub use supervisor::{Engine, EngineConfig, EngineError, EngineStatus, Reply, ReplyEvent};
+pub use supervisor::{Engine, EngineConfig, EngineError, EngineStatus, Question, Ready, Reply, ReplyEvent};

@@ -224,8 +224,6 @@ pub struct ReplyStats {
     pub prompt_milliseconds: f64,
     /// Milliseconds from the first token to the last.
     pub decode_milliseconds: f64,
-    /// The worker's peak memory so far, in bytes; 0 where the system does not tell.
-    pub peak_memory_bytes: u64,
 }
 
 impl ReplyStats {

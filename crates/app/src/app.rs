@@ -1,0 +1,201 @@
+//! The app as a whole: what it holds, how it starts.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hearth_engine::{Engine, EngineConfig, EngineStatus};
+use hearth_store::{Chat, ModelRecord, Store};
+use serde::Serialize;
+use tokio::sync::{RwLock, broadcast};
+use ts_rs::TS;
+
+use crate::replies::Active;
+use crate::{AppEvent, EngineState, ErrorReport, Model, Settings, Subscription};
+
+/// Events that a listener may be behind before it loses the oldest.
+const EVENTS: usize = 1024;
+/// How long a deleted chat can be brought back.
+const KEEP_DELETED: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The engine's progress and speed change with every token; an eye follows ten times a second.
+const STATE_EVERY: Duration = Duration::from_millis(100);
+
+/// Where things are.
+#[derive(Clone, Debug)]
+pub struct AppConfig {
+    /// The folder for the database and the engine's files.
+    pub data: PathBuf,
+    /// The worker's program.
+    pub worker: PathBuf,
+    /// The model that ships inside Hearth.
+    pub built_in_model: PathBuf,
+}
+
+/// What the UI needs to draw its first picture.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Start {
+    /// The chats, newest activity first.
+    pub chats: Vec<Chat>,
+    /// The models.
+    pub models: Vec<Model>,
+    /// The engine.
+    pub engine: EngineState,
+    /// The settings.
+    pub settings: Settings,
+    /// Why there are no chats: the database could not be opened.
+    pub store_fault: Option<ErrorReport>,
+    /// Hearth's version.
+    pub version: String,
+}
+
+/// The app. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) config: Arc<AppConfig>,
+    pub(crate) engine: Engine,
+    store: Arc<RwLock<Result<Store, ErrorReport>>>,
+    events: broadcast::Sender<AppEvent>,
+    chosen: Arc<Mutex<Option<ModelRecord>>>,
+    pub(crate) active: Arc<Mutex<Option<Active>>>,
+}
+
+impl App {
+    /// Opens the database and prepares the engine. A database that does not open is no error: the app starts, says
+    /// why in [`Start::store_fault`], and [`App::retry_store`] tries again.
+    pub async fn open(config: AppConfig) -> Self {
+        let engine = Engine::new(EngineConfig::new(config.worker.clone(), config.data.join("engine")));
+        let (events, _) = broadcast::channel(EVENTS);
+        let not_open = ErrorReport::new(crate::ErrorCode::Internal, "The chats are not open yet. Try again.");
+        let app = Self {
+            config: Arc::new(config),
+            engine,
+            store: Arc::new(RwLock::new(Err(not_open))),
+            events,
+            chosen: Arc::default(),
+            active: Arc::default(),
+        };
+        app.retry_store().await;
+        tokio::spawn(app.clone().watch_engine());
+        app
+    }
+
+    /// What the UI needs to draw its first picture.
+    pub async fn start(&self) -> Start {
+        let store = self.store().await;
+        let chats = match &store {
+            Ok(store) => store.chats().await.map_err(ErrorReport::from),
+            Err(fault) => Err(fault.clone()),
+        };
+        let fault = chats.as_ref().err().cloned();
+        Start {
+            chats: chats.unwrap_or_default(),
+            models: self.models().await.unwrap_or_default(),
+            engine: self.engine_state(),
+            settings: self.settings().await.unwrap_or_default(),
+            store_fault: fault,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// Everything that changes from now on.
+    pub fn subscribe(&self) -> Subscription {
+        Subscription(self.events.subscribe())
+    }
+
+    /// Opens the database again, after the person has mended what was wrong with it.
+    pub async fn retry_store(&self) -> Start {
+        {
+            let mut store = self.store.write().await;
+            if store.is_err() {
+                *store = Store::open(&self.database()).await.map_err(ErrorReport::from);
+            }
+        }
+        if let Err(error) = self.after_open().await {
+            tracing::warn!(%error.message, "the store opened and then failed");
+        }
+        self.start().await
+    }
+
+    /// Moves a damaged database aside, keeping it, and begins a new one.
+    ///
+    /// # Errors
+    /// The store's, when the file cannot be moved.
+    pub async fn set_aside_store(&self) -> Result<Start, ErrorReport> {
+        if self.store.read().await.is_err() {
+            let kept = Store::set_aside(&self.database()).await?;
+            tracing::warn!(kept = %kept.display(), "the damaged database was set aside");
+        }
+        Ok(self.retry_store().await)
+    }
+
+    /// The folder that holds the database.
+    pub fn data_folder(&self) -> &Path {
+        &self.config.data
+    }
+
+    /// Stops a reply in progress and the engine, and closes the database.
+    pub async fn close(&self) {
+        self.stop_every_reply().await;
+        self.engine.unload().await;
+        if let Ok(store) = self.store().await {
+            store.close().await;
+        }
+    }
+
+    /// The engine's state, joined with the model that was chosen and the reply in progress.
+    pub fn engine_state(&self) -> EngineState {
+        let status = self.engine.status().borrow().clone();
+        self.state_of(status)
+    }
+
+    pub(crate) async fn store(&self) -> Result<Store, ErrorReport> {
+        self.store.read().await.clone()
+    }
+
+    pub(crate) fn tell(&self, event: AppEvent) {
+        // Nobody may be listening.
+        let _ = self.events.send(event);
+    }
+
+    pub(crate) fn tell_engine(&self) {
+        self.tell(AppEvent::Engine { engine: self.engine_state() });
+    }
+
+    pub(crate) fn chosen(&self) -> Option<ModelRecord> {
+        self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn choose(&self, model: Option<ModelRecord>) {
+        *self.chosen.lock().unwrap_or_else(PoisonError::into_inner) = model;
+        self.tell_engine();
+    }
+
+    fn database(&self) -> PathBuf {
+        self.config.data.join("hearth.db")
+    }
+
+    async fn after_open(&self) -> Result<(), ErrorReport> {
+        let store = self.store().await?;
+        store.purge_deleted_chats(KEEP_DELETED).await?;
+        self.engine.set_idle_unload(self.settings().await?.idle_unload());
+        self.open_models().await
+    }
+
+    fn state_of(&self, status: EngineStatus) -> EngineState {
+        let reply = self.active_reply().map(|active| (active.chat_id, active.message_id));
+        EngineState::new(status, self.chosen().map(Model::from), reply)
+    }
+
+    async fn watch_engine(self) {
+        let mut status = self.engine.status();
+        while status.changed().await.is_ok() {
+            let now = status.borrow_and_update().clone();
+            let passing = matches!(now, EngineStatus::Loading { .. } | EngineStatus::Answering { .. });
+            self.tell(AppEvent::Engine { engine: self.state_of(now) });
+            if passing {
+                tokio::time::sleep(STATE_EVERY).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Errors as they cross to the UI.
+
+use hearth_engine::protocol::Fault;
+use hearth_engine::{EngineError, WorkerError};
+use hearth_gguf::GgufError;
+use hearth_store::StoreError;
+use serde::Serialize;
+use serde_json::{Value, json};
+use ts_rs::TS;
+
+/// What kind of error it is. The UI switches on this and never on text, so a code exists only if it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum ErrorCode {
+    /// The file is of another kind.
+    NotGguf,
+    /// Part of the file is missing.
+    TruncatedFile,
+    /// The engine does not know the model's architecture.
+    UnsupportedArchitecture,
+    /// The engine does not know the model's quantisation.
+    UnsupportedTensor,
+    /// The model's chat template does not work.
+    BadTemplate,
+    /// The model file contradicts itself.
+    BadModel,
+    /// The file is gone.
+    FileMissing,
+    /// The chat does not fit the context.
+    PromptTooLong,
+    /// The worker process ended.
+    EngineDied,
+    /// The worker program is missing or from another release.
+    EngineMissing,
+    /// Something else is in progress.
+    Busy,
+    /// No model is chosen.
+    NoModel,
+    /// The chat, message or model is not there any more.
+    NotFound,
+    /// The database may not be written.
+    StoreReadOnly,
+    /// The database is damaged.
+    StoreCorrupt,
+    /// The database is from a newer Hearth.
+    StoreNewer,
+    /// Another program holds the database.
+    StoreInUse,
+    /// No space is left.
+    DiskFull,
+    /// A value from the UI makes no sense.
+    InvalidInput,
+    /// Anything else.
+    Internal,
+}
+
+/// An error for the person in front of the screen.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorReport {
+    /// What kind of error it is.
+    pub code: ErrorCode,
+    /// What happened, to what, and what to do next.
+    pub message: String,
+    /// Numbers and names behind the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "unknown")]
+    pub details: Option<Value>,
+}
+
+impl ErrorReport {
+    /// A report without details.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: None }
+    }
+}
+
+impl From<EngineError> for ErrorReport {
+    fn from(error: EngineError) -> Self {
+        let message = error.to_string();
+        let (code, details) = match &error {
+            EngineError::Replaced => (ErrorCode::Busy, None),
+            EngineError::Worker(WorkerError::NotStarted { .. } | WorkerError::OtherVersion { .. }) => {
+                (ErrorCode::EngineMissing, None)
+            }
+            EngineError::Worker(WorkerError::Died { status, .. }) => {
+                (ErrorCode::EngineDied, Some(json!({ "status": status })))
+            }
+            EngineError::Worker(WorkerError::Misbehaved { .. }) => (ErrorCode::EngineDied, None),
+            EngineError::Fault(fault) => (fault_code(fault), serde_json::to_value(fault).ok()),
+        };
+        Self { code, message, details }
+    }
+}
+
+fn fault_code(fault: &Fault) -> ErrorCode {
+    match fault {
+        Fault::FileMissing { .. } => ErrorCode::FileMissing,
+        Fault::NotGguf { .. } => ErrorCode::NotGguf,
+        Fault::Truncated { .. } => ErrorCode::TruncatedFile,
+        Fault::UnsupportedArchitecture { .. } => ErrorCode::UnsupportedArchitecture,
+        Fault::UnsupportedTensor { .. } => ErrorCode::UnsupportedTensor,
+        Fault::BadTemplate { .. } => ErrorCode::BadTemplate,
+        Fault::BadModel { .. } | Fault::Unreadable { .. } => ErrorCode::BadModel,
+        Fault::PromptTooLong { .. } => ErrorCode::PromptTooLong,
+        Fault::NoModel => ErrorCode::NoModel,
+        Fault::Busy => ErrorCode::Busy,
+        Fault::Panicked { .. } => ErrorCode::EngineDied,
+        Fault::Misunderstood { .. } => ErrorCode::EngineMissing,
+        Fault::Engine { .. } => ErrorCode::Internal,
+    }
+}
+
+impl From<StoreError> for ErrorReport {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::ReadOnly { .. } => ErrorCode::StoreReadOnly,
+            StoreError::Corrupt { .. } => ErrorCode::StoreCorrupt,
+            StoreError::Newer { .. } => ErrorCode::StoreNewer,
+            StoreError::InUse { .. } => ErrorCode::StoreInUse,
+            StoreError::Full { .. } => ErrorCode::DiskFull,
+            StoreError::NotFound { .. } => ErrorCode::NotFound,
+            _ => ErrorCode::Internal,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// A file that was picked and is not a whole model, in the same words as when the worker finds out.
+pub(crate) fn unreadable_model(path: &std::path::Path, error: &GgufError) -> ErrorReport {
+    let detail = error.to_string();
+    let fault = match error {
+        GgufError::NotGguf | GgufError::Version(_) => Fault::NotGguf { detail },
+        GgufError::TruncatedHeader(_) | GgufError::TruncatedData { .. } => Fault::Truncated { detail },
+        GgufError::Damaged(_) => Fault::BadModel { detail },
+        GgufError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Fault::FileMissing { path: path.to_path_buf() }
+        }
+        GgufError::Io(_) => Fault::Unreadable { detail },
+    };
+    EngineError::from(fault).into()
+}

@@ -1,0 +1,163 @@
+//! Models the person has opened, and the one inside the app.
+
+use std::path::{Path, PathBuf};
+
+use hearth_gguf::Header;
+use hearth_store::{ModelRecord, NewModel};
+use serde::Serialize;
+use ts_rs::TS;
+
+use crate::error::unreadable_model;
+use crate::{App, AppEvent, ErrorCode, ErrorReport};
+
+/// The id of the model that ships inside Hearth, wherever that is installed.
+const BUILT_IN: &str = "built-in-bard";
+const LAST_MODEL: &str = "lastModel";
+
+/// A model file as the UI shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Model {
+    /// How the UI names it.
+    pub id: String,
+    /// The name inside the file, or the file's own.
+    pub name: String,
+    /// File name.
+    pub file_name: String,
+    /// The folder it lies in.
+    pub folder: String,
+    /// Bytes of the file.
+    #[ts(type = "number")]
+    pub size_bytes: u64,
+    /// It ships inside Hearth.
+    pub built_in: bool,
+    /// Nothing is at its path any more.
+    pub missing: bool,
+    /// When it last answered, in milliseconds since 1970.
+    #[ts(type = "number | null")]
+    pub last_used_at: Option<i64>,
+}
+
+impl From<ModelRecord> for Model {
+    fn from(record: ModelRecord) -> Self {
+        let lossy = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        Self {
+            file_name: lossy(record.path.file_name()),
+            folder: lossy(record.path.parent().map(Path::as_os_str)),
+            missing: !record.path.exists(),
+            id: record.id,
+            name: record.name,
+            size_bytes: record.size_bytes,
+            built_in: record.built_in,
+            last_used_at: record.last_used_at,
+        }
+    }
+}
+
+impl App {
+    /// The models, the last used first, the built-in one last.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn models(&self) -> Result<Vec<Model>, ErrorReport> {
+        let records = self.store().await?.models().await?;
+        let mut models: Vec<_> = records.into_iter().map(Model::from).collect();
+        models.sort_by_key(|model| (model.built_in, std::cmp::Reverse(model.last_used_at)));
+        Ok(models)
+    }
+
+    /// Remembers the GGUF file at `path`, which the person picked.
+    ///
+    /// # Errors
+    /// What is wrong with the file's header, or the store's.
+    pub async fn remember_model(&self, path: PathBuf) -> Result<Model, ErrorReport> {
+        let record = self.remember(path, None).await?;
+        self.tell_models().await;
+        Ok(record.into())
+    }
+
+    /// Loads a model in place of the one before; returns at once, the engine's state tells the rest.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`], or the store's.
+    pub async fn load_model(&self, id: &str) -> Result<(), ErrorReport> {
+        let record = self.store().await?.model(id).await?;
+        self.choose(Some(record.clone()));
+        let app = self.clone();
+        tokio::spawn(async move { app.load_chosen(record).await });
+        Ok(())
+    }
+
+    /// Takes the model out of memory; the next question loads it again.
+    pub async fn unload_model(&self) {
+        self.engine.unload().await;
+    }
+
+    /// Takes a model off the list. The file stays.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidInput`] for the built-in model, or the store's.
+    pub async fn forget_model(&self, id: &str) -> Result<(), ErrorReport> {
+        if id == BUILT_IN {
+            let message = "The built-in model is part of Hearth and stays on the list.";
+            return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
+        }
+        if self.chosen().is_some_and(|chosen| chosen.id == id) {
+            self.engine.unload().await;
+            self.choose(None);
+        }
+        self.store().await?.forget_model(id).await?;
+        self.tell_models().await;
+        Ok(())
+    }
+
+    pub(crate) async fn load_chosen(&self, record: ModelRecord) {
+        if self.engine.load(record.path, None).await.is_ok()
+            && let Ok(store) = self.store().await
+        {
+            // A list that could not be updated is no reason to say that the model did not load.
+            let _ = store.touch_model(&record.id).await;
+            let _ = store.set_setting(LAST_MODEL, &record.id).await;
+            self.tell_models().await;
+        }
+    }
+
+    /// Puts the built-in model on the list, at the place where this installation has it, and chooses the model that
+    /// was used last.
+    pub(crate) async fn open_models(&self) -> Result<(), ErrorReport> {
+        if self.config.built_in_model.exists() {
+            self.remember(self.config.built_in_model.clone(), Some(BUILT_IN)).await?;
+        }
+        let store = self.store().await?;
+        if let Some(last) = store.setting::<String>(LAST_MODEL).await? {
+            self.choose(store.model(&last).await.ok());
+        }
+        Ok(())
+    }
+
+    async fn remember(&self, path: PathBuf, id: Option<&str>) -> Result<ModelRecord, ErrorReport> {
+        let opened = path.clone();
+        let header = tokio::task::spawn_blocking(move || Header::open(&opened).map_err(|e| unreadable_model(&opened, &e)));
+        let header = header.await.map_err(|error| ErrorReport::new(ErrorCode::Internal, error.to_string()))??;
+        let size_bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = match header.text("general.name").map(str::trim) {
+            Some(name) if id.is_some() && !name.is_empty() => capitalised(name),
+            // Files of one model differ in quantisation, which only the file's name tells.
+            _ => stem,
+        };
+        let new = NewModel { id: id.map(str::to_owned), path, name, size_bytes, built_in: id.is_some() };
+        Ok(self.store().await?.remember_model(new).await?)
+    }
+
+    pub(crate) async fn tell_models(&self) {
+        if let Ok(models) = self.models().await {
+            self.tell(AppEvent::Models { models });
+        }
+    }
+}
+
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,336 @@
+//! Questions and replies: from the person's text to the last token in the database.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hearth_engine::protocol::{self, ChatMessage, Role};
+use hearth_engine::{EngineError, EngineStatus, Question, ReplyEvent};
+use hearth_store::{Message, MessageRole, MessageStatus, Parent, ReplyStats, ReplyWriter, StopReason, Turn};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use crate::{App, AppEvent, ErrorCode, ErrorReport};
+
+/// Text goes to the UI 25 times a second at most: each message costs the webview more than the token in it.
+const TEXT_EVERY: Duration = Duration::from_millis(40);
+/// Longest question, in bytes: a novel, and far from the protocol's limit.
+const LONGEST_QUESTION: usize = 4 << 20;
+
+/// The reply in progress.
+#[derive(Clone)]
+pub(crate) struct Active {
+    pub(crate) chat_id: String,
+    pub(crate) message_id: String,
+    /// What the UI has been told.
+    text: Arc<Mutex<String>>,
+    stop: Arc<watch::Sender<bool>>,
+    /// Closed once the reply is over.
+    over: watch::Receiver<()>,
+}
+
+/// Frees the place of the reply in progress, whatever ends it.
+struct Place {
+    app: App,
+    _over: watch::Sender<()>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *self.app.active.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl App {
+    /// Asks in a chat; the reply streams as events.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Busy`] while another reply is in progress, [`ErrorCode::NoModel`], [`ErrorCode::InvalidInput`]
+    /// for an empty question, [`ErrorCode::NotFound`], or the store's.
+    pub async fn send(&self, chat: &str, text: &str) -> Result<Turn, ErrorReport> {
+        self.ask(chat, Parent::Leaf, text).await
+    }
+
+    /// Asks again in other words: a sibling of the question `message`, with a reply of its own.
+    ///
+    /// # Errors
+    /// Those of [`App::send`].
+    pub async fn edit_and_resend(&self, message: &str, text: &str) -> Result<Turn, ErrorReport> {
+        let question = self.store().await?.message(message).await?;
+        if question.role != MessageRole::User {
+            return Err(ErrorReport::new(ErrorCode::InvalidInput, "Only your own messages can be edited."));
+        }
+        let parent = question.parent_id.as_deref().map_or(Parent::Root, Parent::Message);
+        self.ask(&question.chat_id, parent, text).await
+    }
+
+    /// Answers the same question once more: a sibling of the reply `message`.
+    ///
+    /// # Errors
+    /// Those of [`App::send`].
+    pub async fn regenerate(&self, message: &str) -> Result<Message, ErrorReport> {
+        let model = self.model_name()?;
+        let store = self.store().await?;
+        let before = store.message(message).await?;
+        let (MessageRole::Assistant, Some(question)) = (before.role, before.parent_id) else {
+            return Err(ErrorReport::new(ErrorCode::InvalidInput, "Only replies can be written anew."));
+        };
+        let place = self.take_place(&before.chat_id)?;
+        let reply = store.begin_reply(&question, &model).await?;
+        self.answer(place, reply.clone()).await?;
+        Ok(reply)
+    }
+
+    /// Ends a reply early. One that is already over is left alone.
+    pub fn stop(&self, message: &str) {
+        if let Some(active) = self.active_reply().filter(|active| active.message_id == message) {
+            active.stop.send_replace(true);
+        }
+    }
+
+    pub(crate) fn stop_reply_in(&self, chat: &str) {
+        if let Some(active) = self.active_reply().filter(|active| active.chat_id == chat) {
+            active.stop.send_replace(true);
+        }
+    }
+
+    pub(crate) async fn stop_every_reply(&self) {
+        if let Some(mut active) = self.active_reply() {
+            active.stop.send_replace(true);
+            // An error says that the sender is gone, which is what is waited for.
+            let _ = active.over.changed().await;
+        }
+    }
+
+    pub(crate) fn active_reply(&self) -> Option<Active> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts what the UI has been told of the reply in progress into messages read from the database, which lags by
+    /// one flush.
+    pub(crate) fn complete_from_memory(&self, messages: &mut [Message]) {
+        let Some(active) = self.active_reply() else { return };
+        if let Some(reply) = messages.iter_mut().find(|message| message.id == active.message_id)
+            && reply.status == MessageStatus::Streaming
+        {
+            reply.content = active.text.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        }
+    }
+
+    async fn ask(&self, chat: &str, parent: Parent<'_>, text: &str) -> Result<Turn, ErrorReport> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(ErrorReport::new(ErrorCode::InvalidInput, "There is no question to send. Type one first."));
+        }
+        if text.len() > LONGEST_QUESTION {
+            let message = "This message is longer than any model can read. Shorten it and send it again.";
+            return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
+        }
+        let model = self.model_name()?;
+        let place = self.take_place(chat)?;
+        let mut turn = self.store().await?.begin_turn(chat, parent, text, &model).await?;
+        turn.chat = self.name_after(&turn.chat, text).await?;
+        self.answer(place, turn.reply.clone()).await?;
+        Ok(turn)
+    }
+
+    /// Reserves the one reply that may be in progress, so that a second click finds it taken.
+    fn take_place(&self, chat: &str) -> Result<Place, ErrorReport> {
+        let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        if active.is_some() {
+            let message = "Hearth is still answering. Wait for the reply, or stop it first.";
+            return Err(ErrorReport::new(ErrorCode::Busy, message));
+        }
+        let (sender, over) = watch::channel(());
+        *active = Some(Active {
+            chat_id: chat.to_owned(),
+            message_id: String::new(),
+            text: Arc::default(),
+            stop: Arc::new(watch::channel(false).0),
+            over,
+        });
+        Ok(Place { app: self.clone(), _over: sender })
+    }
+
+    fn model_name(&self) -> Result<String, ErrorReport> {
+        match self.chosen() {
+            Some(model) => Ok(model.name),
+            None => Err(ErrorReport::new(ErrorCode::NoModel, "No model is chosen. Choose one to get an answer.")),
+        }
+    }
+
+    async fn answer(&self, place: Place, reply: Message) -> Result<(), ErrorReport> {
+        let store = self.store().await?;
+        let history = match &reply.parent_id {
+            Some(question) => store.history(question).await?,
+            None => Vec::new(),
+        };
+        let active = {
+            let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(active) = active.as_mut() {
+                active.message_id = reply.id.clone();
+            }
+            active.clone()
+        };
+        let Some(active) = active else {
+            return Err(ErrorReport::new(ErrorCode::Internal, "The reply was lost before it began. Try again."));
+        };
+        let writer = store.reply_writer(&reply.id);
+        let app = self.clone();
+        tokio::spawn(async move {
+            app.stream(place, active, writer, reply, history).await;
+        });
+        Ok(())
+    }
+
+    async fn stream(&self, place: Place, active: Active, mut writer: ReplyWriter, reply: Message, history: Vec<Message>) {
+        self.tell_chats().await;
+        let mut stopped = active.stop.subscribe();
+        let mut untold = Untold { app: self, active: &active, length: 0, text: String::new() };
+        let mut ticks = interval_at(Instant::now() + TEXT_EVERY, TEXT_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+
+        let end = match self.wake(&mut stopped).await {
+            Err(error) => End::failed(&error, true),
+            Ok(false) => End::stopped(),
+            Ok(true) => {
+                let question = Question { messages: spoken(history), ..Question::default() };
+                let mut events = self.engine.generate(question);
+                let mut told = false;
+                loop {
+                    tokio::select! {
+                        event = events.next() => match event {
+                            Some(ReplyEvent::Started { .. }) => {}
+                            Some(ReplyEvent::Text(text)) => {
+                                writer.push(&text);
+                                untold.text.push_str(&text);
+                            }
+                            Some(ReplyEvent::Done { stop, stats }) => break End::done(stop, stats),
+                            Some(ReplyEvent::Failed(error)) => break End::failed(&error, untold.nothing_yet()),
+                            None => break End::failed(&EngineError::Replaced, untold.nothing_yet()),
+                        },
+                        _ = ticks.tick() => untold.tell(),
+                        // What was said before the engine hears of it still arrives.
+                        _ = stopped.wait_for(|&stop| stop), if !told => {
+                            told = true;
+                            events.cancel();
+                        }
+                    }
+                }
+            }
+        };
+        untold.tell();
+        let message = match writer.finish(end.status, end.error.clone(), end.stats).await {
+            Ok(message) => message,
+            Err(error) => {
+                let content = active.text.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let error = Some(format!("This reply could not be saved. {error}"));
+                Message { content, status: MessageStatus::Error, error, ..reply }
+            }
+        };
+        drop(place);
+        self.tell(AppEvent::ReplyDone { chat_id: active.chat_id.clone(), message });
+        self.tell_engine();
+        self.tell_chats().await;
+    }
+
+    /// Sees to it that the chosen model is in memory. `false` when the person stopped waiting.
+    async fn wake(&self, stopped: &mut watch::Receiver<bool>) -> Result<bool, EngineError> {
+        let status = self.engine.status().borrow().clone();
+        let Some(chosen) = self.chosen() else { return Ok(true) };
+        let there = match &status {
+            EngineStatus::Ready(ready) | EngineStatus::Answering { ready, .. } => ready.path == chosen.path,
+            _ => false,
+        };
+        if there {
+            return Ok(true);
+        }
+        tokio::select! {
+            loaded = self.engine.load(chosen.path, None) => loaded.map(|_| true),
+            _ = stopped.wait_for(|&stop| stop) => Ok(false),
+        }
+    }
+}
+
+/// Text that the UI has not been told.
+struct Untold<'a> {
+    app: &'a App,
+    active: &'a Active,
+    /// UTF-16 units that it has been told.
+    length: usize,
+    text: String,
+}
+
+impl Untold<'_> {
+    fn tell(&mut self) {
+        if self.text.is_empty() {
+            return;
+        }
+        let text = std::mem::take(&mut self.text);
+        self.active.text.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+        let offset = self.length;
+        self.length += text.encode_utf16().count();
+        self.app.tell(AppEvent::ReplyText {
+            chat_id: self.active.chat_id.clone(),
+            message_id: self.active.message_id.clone(),
+            offset,
+            text,
+        });
+    }
+
+    fn nothing_yet(&self) -> bool {
+        self.length == 0 && self.text.is_empty()
+    }
+}
+
+/// How a reply ended.
+struct End {
+    status: MessageStatus,
+    error: Option<String>,
+    stats: Option<ReplyStats>,
+}
+
+impl End {
+    fn done(stop: protocol::StopReason, stats: protocol::ReplyStats) -> Self {
+        let (status, stop) = match stop {
+            protocol::StopReason::Cancelled => (MessageStatus::Stopped, StopReason::Cancelled),
+            protocol::StopReason::End => (MessageStatus::Complete, StopReason::End),
+            protocol::StopReason::Length => (MessageStatus::Complete, StopReason::Length),
+            protocol::StopReason::StopString => (MessageStatus::Complete, StopReason::StopString),
+        };
+        let stats = ReplyStats {
+            prompt_tokens: as_u32(stats.prompt_tokens),
+            reply_tokens: as_u32(stats.reply_tokens),
+            prompt_tokens_per_second: stats.prompt_tokens_per_second(),
+            tokens_per_second: stats.decode_tokens_per_second(),
+            stop,
+        };
+        Self { status, error: None, stats: Some(stats) }
+    }
+
+    fn failed(error: &EngineError, nothing_yet: bool) -> Self {
+        let status = if nothing_yet { MessageStatus::Error } else { MessageStatus::Interrupted };
+        Self { status, error: Some(error.to_string()), stats: None }
+    }
+
+    fn stopped() -> Self {
+        Self { status: MessageStatus::Stopped, error: None, stats: None }
+    }
+}
+
+fn as_u32(tokens: usize) -> u32 {
+    u32::try_from(tokens).unwrap_or(u32::MAX)
+}
+
+/// The chat as the engine is given it: replies of which nothing came are left out.
+fn spoken(history: Vec<Message>) -> Vec<ChatMessage> {
+    let said = history.into_iter().filter(|message| !message.content.is_empty());
+    said.map(|message| {
+        let role = match message.role {
+            MessageRole::System => Role::System,
+            MessageRole::User => Role::User,
+            MessageRole::Assistant => Role::Assistant,
+        };
+        ChatMessage { role, content: message.content }
+    })
+    .collect()
+}

@@ -1,0 +1,56 @@
+//! What the person can set.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::{App, ErrorCode, ErrorReport};
+
+const KEY: &str = "settings";
+/// A day: beyond it, "never" says it better.
+const LONGEST_IDLE_MINUTES: u32 = 24 * 60;
+
+/// What the person can set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Settings {
+    /// Minutes without a question after which the model leaves memory; `None`: never.
+    pub idle_unload_minutes: Option<u32>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { idle_unload_minutes: Some(15) }
+    }
+}
+
+impl Settings {
+    pub(crate) fn idle_unload(self) -> Option<Duration> {
+        self.idle_unload_minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60))
+    }
+}
+
+impl App {
+    /// The settings; their defaults where nothing is set.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn settings(&self) -> Result<Settings, ErrorReport> {
+        Ok(self.store().await?.setting(KEY).await?.unwrap_or_default())
+    }
+
+    /// Keeps and applies the settings.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidInput`], or the store's.
+    pub async fn set_settings(&self, settings: Settings) -> Result<Settings, ErrorReport> {
+        if settings.idle_unload_minutes.is_some_and(|minutes| !(1..=LONGEST_IDLE_MINUTES).contains(&minutes)) {
+            let message = "The time before a model is unloaded must be between one minute and a day.";
+            return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
+        }
+        self.store().await?.set_setting(KEY, &settings).await?;
+        self.engine.set_idle_unload(settings.idle_unload());
+        Ok(settings)
+    }
+}

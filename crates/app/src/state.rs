@@ -1,0 +1,93 @@
+//! The engine's state as the UI shows it.
+
+use hearth_engine::EngineStatus;
+use serde::Serialize;
+use ts_rs::TS;
+
+use crate::{ErrorReport, Model};
+
+/// What the engine is doing.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(tag = "state", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum EngineState {
+    /// No model is chosen.
+    NoModel,
+    /// The model is being read.
+    Loading {
+        /// Which.
+        model: Model,
+        /// 0 to 1.
+        fraction: f32,
+        /// What the engine died of, when it is being restarted.
+        after: Option<ErrorReport>,
+    },
+    /// The model waits for a question.
+    Ready {
+        /// Which.
+        model: Model,
+        /// Its context, in tokens.
+        #[ts(type = "number")]
+        context: usize,
+        /// What computes.
+        backend: String,
+    },
+    /// The model is answering.
+    Answering {
+        /// Which.
+        model: Model,
+        /// Its context, in tokens.
+        #[ts(type = "number")]
+        context: usize,
+        /// What computes.
+        backend: String,
+        /// The chat it answers in.
+        chat_id: String,
+        /// The reply.
+        message_id: String,
+        /// Decode speed; `None` while the prompt is read.
+        tokens_per_second: Option<f32>,
+    },
+    /// The model is not in memory; the next question loads it.
+    Asleep {
+        /// Which.
+        model: Model,
+    },
+    /// A load failed or the engine died.
+    Failed {
+        /// Which.
+        model: Option<Model>,
+        /// What happened.
+        error: ErrorReport,
+    },
+}
+
+impl EngineState {
+    /// Joins what the supervisor says with the model that was chosen and the reply in progress.
+    pub(crate) fn new(status: EngineStatus, model: Option<Model>, reply: Option<(String, String)>) -> Self {
+        let Some(model) = model else {
+            return match status {
+                EngineStatus::Failed { error, .. } => Self::Failed { model: None, error: error.into() },
+                _ => Self::NoModel,
+            };
+        };
+        match status {
+            EngineStatus::Empty | EngineStatus::Asleep { .. } => Self::Asleep { model },
+            EngineStatus::Loading { fraction, after, .. } => {
+                Self::Loading { model, fraction, after: after.map(Into::into) }
+            }
+            EngineStatus::Failed { error, .. } => Self::Failed { model: Some(model), error: error.into() },
+            EngineStatus::Ready(ready) => {
+                Self::Ready { model, context: ready.model.context, backend: ready.backend }
+            }
+            EngineStatus::Answering { ready, tokens_per_second } => {
+                let (context, backend) = (ready.model.context, ready.backend);
+                match reply {
+                    Some((chat_id, message_id)) => {
+                        Self::Answering { model, context, backend, chat_id, message_id, tokens_per_second }
+                    }
+                    None => Self::Ready { model, context, backend },
+                }
+            }
+        }
+    }
+}

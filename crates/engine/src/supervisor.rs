@@ -1,0 +1,238 @@
+//! Starts the worker, watches it, restarts it once, stops it.
+//!
+//! One task owns the process; everyone else holds an [`Engine`], which sends it commands, and watches its
+//! [`EngineStatus`].
+
+mod life;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::process::WorkerError;
+use crate::protocol::{ChatMessage, Fault, LoadedModel, ReplyStats, Sampling, StopReason};
+
+/// What the supervisor needs to know.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The worker's program.
+    pub worker: PathBuf,
+    /// A folder of the app's own that the engine may write to.
+    pub home: PathBuf,
+    /// Threads that compute. Twice as many as there are physical cores is slower than as many.
+    pub threads: usize,
+    /// Unload the model after this long without a question; `None`: never.
+    pub idle_unload: Option<Duration>,
+    /// What a worker may take to say hello: milliseconds as a rule, many seconds when a virus scanner holds it.
+    pub hello_within: Duration,
+    /// What a worker may take to end a reply that was cancelled before it counts as stuck.
+    pub cancel_within: Duration,
+}
+
+impl EngineConfig {
+    /// As many threads as there are physical cores, no idle unload, and some patience.
+    pub fn new(worker: PathBuf, home: PathBuf) -> Self {
+        Self {
+            worker,
+            home,
+            threads: num_cpus::get_physical(),
+            idle_unload: None,
+            hello_within: Duration::from_secs(30),
+            cancel_within: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What the engine is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EngineStatus {
+    /// No model, no process.
+    Empty,
+    /// Weights are being read.
+    Loading {
+        /// The model's file.
+        path: PathBuf,
+        /// 0 to 1.
+        fraction: f32,
+        /// The death that made this load necessary, when it is the one restart.
+        after: Option<EngineError>,
+    },
+    /// Waiting for a question.
+    Ready(Ready),
+    /// Answering one.
+    Answering {
+        /// The model.
+        ready: Ready,
+        /// Decode speed in tokens/s; `None` while the prompt is read.
+        tokens_per_second: Option<f32>,
+    },
+    /// The model was unloaded because nobody asked; the next question loads it again.
+    Asleep {
+        /// The model's file.
+        path: PathBuf,
+    },
+    /// The model is not there, and why.
+    Failed {
+        /// The model's file.
+        path: PathBuf,
+        /// What happened.
+        error: EngineError,
+    },
+}
+
+/// A model that is in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ready {
+    /// Its file.
+    pub path: PathBuf,
+    /// What computes.
+    pub backend: String,
+    /// What the worker said of it.
+    pub model: LoadedModel,
+}
+
+/// Why the engine could not do it. The text is for the person in front of the screen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The worker refused or failed, and lives.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The worker is gone.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// The model was unloaded, or another one loaded, before this was done.
+    #[error("Another model was chosen before this was done.")]
+    Replaced,
+}
+
+/// What to answer, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// The chat so far, its last message the one to answer.
+    pub messages: Vec<ChatMessage>,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Most tokens of the reply; the rest of the context in any case.
+    pub max_tokens: Option<usize>,
+    /// Texts at which the reply ends.
+    pub stop: Vec<String>,
+}
+
+/// One step of a reply.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ReplyEvent {
+    /// The prompt fits and is being read.
+    Started {
+        /// Its tokens.
+        prompt_tokens: usize,
+    },
+    /// More text.
+    Text(String),
+    /// The end.
+    Done {
+        /// Why.
+        stop: StopReason,
+        /// What it took.
+        stats: ReplyStats,
+    },
+    /// The end, too early.
+    Failed(EngineError),
+}
+
+/// A reply in progress. Dropped, it is cancelled.
+#[derive(Debug)]
+pub struct Reply {
+    events: mpsc::UnboundedReceiver<ReplyEvent>,
+    cancel: Option<oneshot::Sender<()>>,
+}
+
+impl Reply {
+    /// The next step; `None` after [`ReplyEvent::Done`] or [`ReplyEvent::Failed`].
+    pub async fn next(&mut self) -> Option<ReplyEvent> {
+        self.events.recv().await
+    }
+
+    /// Asks for an early end. The reply still ends in [`ReplyEvent::Done`].
+    pub fn cancel(&mut self) {
+        if let Some(cancel) = self.cancel.take() {
+            let _ = cancel.send(());
+        }
+    }
+}
+
+enum Command {
+    Load { path: PathBuf, context: Option<usize>, done: oneshot::Sender<Result<LoadedModel, EngineError>> },
+    Generate { question: Question, events: mpsc::UnboundedSender<ReplyEvent>, cancel: oneshot::Receiver<()> },
+    Count { messages: Vec<ChatMessage>, done: oneshot::Sender<Result<usize, EngineError>> },
+    Unload { done: oneshot::Sender<()> },
+    IdleUnload(Option<Duration>),
+}
+
+/// The engine. Cheap to clone. The worker ends when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    commands: mpsc::UnboundedSender<Command>,
+    status: watch::Receiver<EngineStatus>,
+}
+
+impl Engine {
+    /// Prepares the supervisor; no process starts before a model is loaded. Needs a tokio runtime.
+    pub fn new(config: EngineConfig) -> Self {
+        let (commands, received) = mpsc::unbounded_channel();
+        let (told, status) = watch::channel(EngineStatus::Empty);
+        tokio::spawn(life::live(config, received, told));
+        Self { commands, status }
+    }
+
+    /// What the engine is doing, now and from now on.
+    pub fn status(&self) -> watch::Receiver<EngineStatus> {
+        self.status.clone()
+    }
+
+    /// Loads the GGUF file at `path` into a fresh process, in place of the model before it. `context` is in tokens;
+    /// `None` is the worker's choice.
+    ///
+    /// # Errors
+    /// What the worker found wrong with the file, or how it died of it; the status says the same.
+    pub async fn load(&self, path: PathBuf, context: Option<usize>) -> Result<LoadedModel, EngineError> {
+        let (done, loaded) = oneshot::channel();
+        self.command(Command::Load { path, context, done });
+        loaded.await.unwrap_or(Err(EngineError::Replaced))
+    }
+
+    /// Starts a reply. A sleeping model is loaded first. Errors arrive as [`ReplyEvent::Failed`].
+    pub fn generate(&self, question: Question) -> Reply {
+        let (events, received) = mpsc::unbounded_channel();
+        let (cancel, cancelled) = oneshot::channel();
+        self.command(Command::Generate { question, events, cancel: cancelled });
+        Reply { events: received, cancel: Some(cancel) }
+    }
+
+    /// Counts a chat's tokens with the loaded model's template.
+    ///
+    /// # Errors
+    /// [`Fault::NoModel`], [`Fault::Busy`], [`Fault::BadTemplate`], or the worker's death.
+    pub async fn count(&self, messages: Vec<ChatMessage>) -> Result<usize, EngineError> {
+        let (done, counted) = oneshot::channel();
+        self.command(Command::Count { messages, done });
+        counted.await.unwrap_or(Err(EngineError::Replaced))
+    }
+
+    /// Ends the process, and with it the model; a reply in progress is cancelled.
+    pub async fn unload(&self) {
+        let (done, unloaded) = oneshot::channel();
+        self.command(Command::Unload { done });
+        let _ = unloaded.await;
+    }
+
+    /// Sets how long a model may go unused before it is unloaded.
+    pub fn set_idle_unload(&self, after: Option<Duration>) {
+        self.command(Command::IdleUnload(after));
+    }
+
+    fn command(&self, command: Command) {
+        // The receiver lives as long as any `Engine`; a dropped command answers through its closed channel.
+        let _ = self.commands.send(command);
+    }
+}

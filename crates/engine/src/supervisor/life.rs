@@ -1,0 +1,341 @@
+//! The task that owns the worker process.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::path::PathBuf;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::{Command, EngineConfig, EngineError, EngineStatus, Question, Ready, ReplyEvent};
+use crate::process::{Worker, WorkerError};
+use crate::protocol::{ChatMessage, Event, Fault, LoadedModel, Request, RequestId};
+
+/// Serves commands until the last [`super::Engine`] is dropped.
+pub(super) async fn live(
+    config: EngineConfig,
+    commands: mpsc::UnboundedReceiver<Command>,
+    status: watch::Sender<EngineStatus>,
+) {
+    let mut life = Life {
+        config,
+        commands,
+        status,
+        waiting: VecDeque::new(),
+        worker: None,
+        ready: None,
+        chosen: None,
+        may_restart: true,
+        last_id: 0,
+        used: Instant::now(),
+    };
+    while life.serve().await {}
+    life.stop_worker().await;
+}
+
+struct Life {
+    config: EngineConfig,
+    commands: mpsc::UnboundedReceiver<Command>,
+    status: watch::Sender<EngineStatus>,
+    /// Commands that ended what was going on and are to be served next.
+    waiting: VecDeque<Command>,
+    worker: Option<Worker>,
+    /// The model in the worker's memory.
+    ready: Option<Ready>,
+    /// The model the person wants, in memory or not, and its context.
+    chosen: Option<(PathBuf, Option<usize>)>,
+    /// A death is answered with a restart if something went well since the one before.
+    may_restart: bool,
+    last_id: RequestId,
+    /// When the model was last of use.
+    used: Instant,
+}
+
+/// What comes next while the worker is at work.
+enum Step {
+    Event(Result<Event, WorkerError>),
+    /// A command has come that ends this work, or the app is gone.
+    Ended,
+}
+
+impl Life {
+    /// Serves one command, death or idle timeout. `false` once the app is gone.
+    async fn serve(&mut self) -> bool {
+        if let Some(command) = self.waiting.pop_front() {
+            self.obey(command).await;
+            return true;
+        }
+        let sleep_at = self.config.idle_unload.filter(|_| self.ready.is_some()).map(|after| self.used + after);
+        tokio::select! {
+            command = self.commands.recv() => match command {
+                Some(command) => self.obey(command).await,
+                None => return false,
+            },
+            event = next_event(&mut self.worker) => match event {
+                Ok(event) => tracing::warn!(?event, "the worker spoke unasked"),
+                Err(error) => self.after_death(error.into()).await,
+            },
+            () = at(sleep_at) => self.fall_asleep().await,
+        }
+        true
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Load { path, context, done } => {
+                self.may_restart = true;
+                let _ = done.send(self.load(path, context, None).await);
+            }
+            Command::Generate { question, events, cancel } => {
+                if let Err(error) = self.generate(question, &events, cancel).await {
+                    let _ = events.send(ReplyEvent::Failed(error));
+                }
+                self.used = Instant::now();
+            }
+            Command::Count { messages, done } => {
+                let _ = done.send(self.count(messages).await);
+            }
+            Command::Unload { done } => {
+                self.stop_worker().await;
+                self.chosen = None;
+                self.tell(EngineStatus::Empty);
+                let _ = done.send(());
+            }
+            Command::IdleUnload(after) => self.config.idle_unload = after,
+        }
+    }
+
+    async fn load(
+        &mut self,
+        path: PathBuf,
+        context: Option<usize>,
+        after: Option<EngineError>,
+    ) -> Result<LoadedModel, EngineError> {
+        // Only the end of a process surely gives its memory back.
+        if self.ready.is_some() {
+            self.stop_worker().await;
+        }
+        self.chosen = Some((path.clone(), context));
+        self.tell(EngineStatus::Loading { path: path.clone(), fraction: 0.0, after: after.clone() });
+        let loaded = self.load_into_worker(&path, context, after).await;
+        match &loaded {
+            Ok(model) => {
+                let backend = self.worker.as_ref().map(|worker| worker.backend.clone()).unwrap_or_default();
+                let ready = Ready { path, backend, model: model.clone() };
+                self.ready = Some(ready.clone());
+                self.used = Instant::now();
+                self.tell(EngineStatus::Ready(ready));
+            }
+            Err(error) => {
+                if !matches!(error, EngineError::Fault(_)) {
+                    self.stop_worker().await;
+                }
+                self.tell(EngineStatus::Failed { path, error: error.clone() });
+            }
+        }
+        loaded
+    }
+
+    async fn load_into_worker(
+        &mut self,
+        path: &PathBuf,
+        context: Option<usize>,
+        after: Option<EngineError>,
+    ) -> Result<LoadedModel, EngineError> {
+        let id = self.next_id();
+        let worker = match &mut self.worker {
+            Some(worker) => worker,
+            none => none.insert(Worker::start(&self.config).await?),
+        };
+        worker.send(&Request::Load { id, path: path.clone(), context }).await?;
+        loop {
+            match self.step().await {
+                Step::Event(Ok(Event::Loading { id: of, fraction })) if of == id => {
+                    let after = after.clone();
+                    self.tell(EngineStatus::Loading { path: path.clone(), fraction, after });
+                }
+                Step::Event(Ok(Event::Loaded { id: of, model })) if of == id => return Ok(model),
+                Step::Event(event) => stray(event, id)?,
+                Step::Ended => return Err(EngineError::Replaced),
+            }
+        }
+    }
+
+    async fn generate(
+        &mut self,
+        question: Question,
+        events: &mpsc::UnboundedSender<ReplyEvent>,
+        mut cancel: oneshot::Receiver<()>,
+    ) -> Result<(), EngineError> {
+        self.wake().await?;
+        let Some(ready) = self.ready.clone() else { return Err(Fault::NoModel.into()) };
+        let id = self.next_id();
+        let Question { messages, sampling, max_tokens, stop } = question;
+        self.tell(EngineStatus::Answering { ready: ready.clone(), tokens_per_second: None });
+        let request = Request::Generate { id, messages, sampling, max_tokens, stop };
+        let mut answered = self.ask(&request).await;
+        let mut stuck_at = None;
+        while answered.is_ok() {
+            let step = tokio::select! {
+                step = self.step() => step,
+                // A dropped reply counts as cancelled.
+                _ = &mut cancel, if stuck_at.is_none() => {
+                    stuck_at = Some(Instant::now() + self.config.cancel_within);
+                    answered = self.ask(&Request::Cancel { id }).await;
+                    continue;
+                }
+                () = at(stuck_at) => {
+                    let detail = "it did not stop answering when told to".to_owned();
+                    answered = Err(WorkerError::Misbehaved { detail }.into());
+                    continue;
+                }
+            };
+            match step {
+                Step::Event(Ok(Event::Started { id: of, prompt_tokens })) if of == id => {
+                    let _ = events.send(ReplyEvent::Started { prompt_tokens });
+                }
+                Step::Event(Ok(Event::Text { id: of, text, tokens_per_second, .. })) if of == id => {
+                    self.tell(EngineStatus::Answering { ready: ready.clone(), tokens_per_second });
+                    let _ = events.send(ReplyEvent::Text(text));
+                }
+                Step::Event(Ok(Event::Done { id: of, stop, stats })) if of == id => {
+                    self.may_restart = true;
+                    self.tell(EngineStatus::Ready(ready));
+                    let _ = events.send(ReplyEvent::Done { stop, stats });
+                    return Ok(());
+                }
+                Step::Event(event) => answered = stray(event, id),
+                Step::Ended => return Err(EngineError::Replaced),
+            }
+        }
+        match answered {
+            Err(error @ (EngineError::Worker(_) | EngineError::Fault(Fault::Panicked { .. }))) => {
+                let _ = events.send(ReplyEvent::Failed(error.clone()));
+                self.after_death(error).await;
+                Ok(())
+            }
+            other => {
+                self.tell(EngineStatus::Ready(ready));
+                other
+            }
+        }
+    }
+
+    async fn count(&mut self, messages: Vec<ChatMessage>) -> Result<usize, EngineError> {
+        self.wake().await?;
+        let id = self.next_id();
+        self.ask(&Request::Count { id, messages }).await?;
+        loop {
+            match self.step().await {
+                Step::Event(Ok(Event::Counted { id: of, tokens })) if of == id => return Ok(tokens),
+                Step::Event(Err(error)) => {
+                    self.after_death(error.clone().into()).await;
+                    return Err(error.into());
+                }
+                Step::Event(event) => stray(event, id)?,
+                Step::Ended => return Err(EngineError::Replaced),
+            }
+        }
+    }
+
+    /// Loads the chosen model if it is not in memory.
+    async fn wake(&mut self) -> Result<(), EngineError> {
+        match (&self.ready, self.chosen.clone()) {
+            (None, Some((path, context))) => self.load(path, context, None).await.map(drop),
+            (None, None) => Err(Fault::NoModel.into()),
+            (Some(_), _) => Ok(()),
+        }
+    }
+
+    async fn ask(&mut self, request: &Request) -> Result<(), EngineError> {
+        match &mut self.worker {
+            Some(worker) => Ok(worker.send(request).await?),
+            None => Err(Fault::NoModel.into()),
+        }
+    }
+
+    /// Waits for the worker's next event, answering meanwhile what can be answered.
+    async fn step(&mut self) -> Step {
+        loop {
+            let command = tokio::select! {
+                event = next_event(&mut self.worker) => return Step::Event(event),
+                command = self.commands.recv() => command,
+            };
+            match command {
+                None => return Step::Ended,
+                Some(command @ (Command::Load { .. } | Command::Unload { .. })) => {
+                    self.waiting.push_back(command);
+                    self.stop_worker().await;
+                    return Step::Ended;
+                }
+                Some(Command::Generate { events, .. }) => {
+                    let _ = events.send(ReplyEvent::Failed(Fault::Busy.into()));
+                }
+                Some(Command::Count { done, .. }) => drop(done.send(Err(Fault::Busy.into()))),
+                Some(Command::IdleUnload(after)) => self.config.idle_unload = after,
+            }
+        }
+    }
+
+    /// Restarts the worker with its model if that has not just been tried.
+    async fn after_death(&mut self, error: EngineError) {
+        tracing::error!(%error, "the worker is gone");
+        let had_model = self.ready.is_some();
+        self.stop_worker().await;
+        let Some((path, context)) = self.chosen.clone() else { return };
+        if had_model && self.may_restart {
+            self.may_restart = false;
+            // Its outcome is in the status.
+            let _ = self.load(path, context, Some(error)).await;
+        } else if had_model {
+            self.tell(EngineStatus::Failed { path, error });
+        }
+    }
+
+    async fn fall_asleep(&mut self) {
+        self.stop_worker().await;
+        if let Some((path, _)) = self.chosen.clone() {
+            self.tell(EngineStatus::Asleep { path });
+        }
+    }
+
+    async fn stop_worker(&mut self) {
+        self.ready = None;
+        if let Some(worker) = self.worker.take() {
+            worker.stop().await;
+        }
+    }
+
+    fn tell(&self, status: EngineStatus) {
+        self.status.send_replace(status);
+    }
+
+    fn next_id(&mut self) -> RequestId {
+        self.last_id += 1;
+        self.last_id
+    }
+}
+
+/// What to make of an event that is not one of those expected: a failure of this request or of the worker ends it,
+/// anything else is the tail of a request before.
+fn stray(event: Result<Event, WorkerError>, id: RequestId) -> Result<(), EngineError> {
+    match event? {
+        Event::Failed { id: of, fault } if of.is_none_or(|of| of == id) => Err(fault.into()),
+        _ => Ok(()),
+    }
+}
+
+async fn next_event(worker: &mut Option<Worker>) -> Result<Event, WorkerError> {
+    match worker {
+        Some(worker) => worker.next_event().await,
+        None => pending().await,
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
+

@@ -1,0 +1,18 @@
+//! Links out of the window.
+
+use hearth_app::{ErrorCode, ErrorReport};
+use tauri::{AppHandle, Url};
+use tauri_plugin_opener::OpenerExt;
+
+#[tauri::command]
+pub async fn open_link(handle: AppHandle, url: String) -> Result<(), ErrorReport> {
+    let allowed = Url::parse(&url).ok().filter(|url| url.scheme() == "https");
+    let Some(url) = allowed else {
+        let message = "This link is not a web address that begins with https, so Hearth does not open it.";
+        return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
+    };
+    handle.opener().open_url(url, None::<&str>).map_err(|error| {
+        let message = format!("No program could be started for this link: {error}. Copy it into a browser.");
+        ErrorReport::new(ErrorCode::Internal, message)
+    })
+}

@@ -1,0 +1,181 @@
+//! From a chat to a reply.
+
+use std::sync::Arc;
+
+use either::Either;
+use hearth_engine::protocol::{ChatMessage, Event, Fault, RequestId, Sampling, StopReason};
+use indexmap::IndexMap;
+use mistralrs_core::{
+    Constraint, MistralRs, NormalRequest, Request, RequestMessage, Response, SamplingParams, TokenizationRequest,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::connection::Outbox;
+use crate::fault::{first_line, last_panic};
+use crate::load::Model;
+use crate::meter::Meter;
+use crate::stop::StopTexts;
+
+/// Chunks that mistral.rs may be ahead: a full channel would stop its engine thread.
+const CHUNKS: usize = 1024;
+
+/// What to answer, and how.
+pub struct Question {
+    /// The chat.
+    pub messages: Vec<ChatMessage>,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Most tokens of the reply.
+    pub max_tokens: Option<usize>,
+    /// Texts at which it ends.
+    pub stop: Vec<String>,
+}
+
+/// A chat's tokens, rendered with the model's template, the opening of the reply included.
+///
+/// # Errors
+/// [`Fault::BadTemplate`] when the template refuses this chat, [`Fault::Panicked`] when the engine died of it.
+pub async fn tokens(model: &Model, messages: &[ChatMessage]) -> Result<Vec<u32>, Fault> {
+    let rendered = messages.iter().map(|message| {
+        IndexMap::from([
+            ("role".to_owned(), Either::Left(message.role.name().to_owned())),
+            ("content".to_owned(), Either::Left(message.content.clone())),
+        ])
+    });
+    let (response, mut answer) = mpsc::channel(1);
+    let request = Request::Tokenize(TokenizationRequest {
+        text: Either::Left(rendered.collect()),
+        tools: None,
+        add_generation_prompt: true,
+        add_special_tokens: true,
+        enable_thinking: Some(false),
+        reasoning_effort: None,
+        response,
+    });
+    send(&model.runner, request).await?;
+    match answer.recv().await {
+        Some(Ok(tokens)) => Ok(tokens),
+        Some(Err(error)) => Err(Fault::BadTemplate { detail: first_line(&format!("{error:#}")) }),
+        None => Err(Fault::Panicked { detail: last_panic() }),
+    }
+}
+
+/// Streams a reply to the app until it ends or `cancel` is told. The event that ends it is returned, not sent.
+///
+/// # Errors
+/// A [`Fault`]; what was streamed before it stands.
+pub async fn reply(
+    model: &Model,
+    id: RequestId,
+    question: Question,
+    outbox: &Outbox,
+    mut cancel: oneshot::Receiver<()>,
+) -> Result<Event, Fault> {
+    let prompt = tokens(model, &question.messages).await?;
+    let prompt_tokens = prompt.len();
+    if prompt_tokens >= model.context {
+        let over = prompt_tokens + 1 - model.context;
+        return Err(Fault::PromptTooLong { prompt_tokens, context: model.context, over });
+    }
+    outbox.send(Event::Started { id, prompt_tokens });
+
+    let room = model.context - prompt_tokens;
+    let most = question.max_tokens.map_or(room, |most| most.clamp(1, room));
+    let meter = Meter::start();
+    let (response, mut chunks) = mpsc::channel(CHUNKS);
+    let request = NormalRequest {
+        messages: RequestMessage::CompletionTokens(prompt),
+        sampling_params: params(question.sampling, most),
+        response,
+        return_logprobs: false,
+        is_streaming: true,
+        id: model.runner.next_request_id(),
+        constraint: Constraint::None,
+        suffix: None,
+        tools: None,
+        tool_choice: None,
+        logits_processors: Some(vec![meter.clone()]),
+        return_raw_logits: false,
+        web_search_options: None,
+        model_id: None,
+        truncate_sequence: false,
+    };
+    send(&model.runner, Request::Normal(Box::new(request))).await?;
+
+    let mut texts = StopTexts::new(question.stop);
+    let stop = loop {
+        let chunk = tokio::select! {
+            chunk = chunks.recv() => chunk,
+            // Dropping the channel makes mistral.rs give up at its next token.
+            _ = &mut cancel => break StopReason::Cancelled,
+        };
+        let Some(chunk) = chunk else { return Err(Fault::Panicked { detail: last_panic() }) };
+        let (piece, ended) = piece(chunk)?;
+        let passed = texts.push(&piece);
+        tell(outbox, id, passed.text, &meter, prompt_tokens);
+        if passed.stopped {
+            break StopReason::StopString;
+        }
+        // After this chunk mistral.rs may go on by mistake: it overwrites the end of a one-token reply.
+        if let Some(stop) = ended {
+            break stop;
+        }
+        if meter.stats(prompt_tokens).reply_tokens > most {
+            break StopReason::Length;
+        }
+    };
+    if stop != StopReason::StopString {
+        tell(outbox, id, texts.finish(), &meter, prompt_tokens);
+    }
+    Ok(Event::Done { id, stop, stats: meter.stats(prompt_tokens) })
+}
+
+fn tell(outbox: &Outbox, id: RequestId, text: String, meter: &Arc<Meter>, prompt_tokens: usize) {
+    if !text.is_empty() {
+        let stats = meter.stats(prompt_tokens);
+        let speed = stats.decode_tokens_per_second();
+        let tokens_per_second = (speed > 0.0).then_some(speed as f32);
+        outbox.send(Event::Text { id, text, tokens: stats.reply_tokens, tokens_per_second });
+    }
+}
+
+/// The text of a chunk, and why the reply ends with it if it does.
+fn piece(chunk: Response) -> Result<(String, Option<StopReason>), Fault> {
+    match chunk {
+        Response::CompletionChunk(chunk) => {
+            let Some(choice) = chunk.choices.into_iter().next() else { return Ok((String::new(), None)) };
+            let ended = choice.finish_reason.map(|reason| match reason.as_str() {
+                "length" => StopReason::Length,
+                "canceled" => StopReason::Cancelled,
+                _ => StopReason::End,
+            });
+            Ok((choice.text, ended))
+        }
+        Response::InternalError(error) | Response::ValidationError(error) => {
+            Err(Fault::Engine { detail: first_line(&error.to_string()) })
+        }
+        Response::CompletionModelError(error, _) | Response::ModelError(error, _) => {
+            Err(Fault::Engine { detail: first_line(&error) })
+        }
+        _ => Err(Fault::Engine { detail: "an answer of the wrong kind".to_owned() }),
+    }
+}
+
+fn params(sampling: Sampling, max_tokens: usize) -> SamplingParams {
+    let mut params = SamplingParams::deterministic();
+    params.max_len = Some(max_tokens);
+    params.repetition_penalty = sampling.repetition_penalty;
+    if sampling.temperature > 0.0 {
+        params.temperature = Some(sampling.temperature);
+        params.top_k = sampling.top_k;
+        // mistral.rs looks at min_p only when top_p is below 1.
+        params.top_p = sampling.top_p.or(sampling.min_p.map(|_| 0.9999));
+        params.min_p = sampling.min_p;
+    }
+    params
+}
+
+async fn send(runner: &MistralRs, request: Request) -> Result<(), Fault> {
+    let engine = runner.get_sender(None).map_err(|error| Fault::Engine { detail: first_line(&error.to_string()) })?;
+    engine.send(request).await.map_err(|_| Fault::Panicked { detail: last_panic() })
+}

@@ -1,0 +1,136 @@
+//! From a file to a model that answers.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use hearth_engine::protocol::{ChatMessage, Fault, LoadedModel, RequestId, Role};
+use mistralrs_core::{
+    AdapterPaths, DefaultSchedulerMethod, DeviceMapSetting, GGUFLoaderBuilder, GGUFSpecificConfig, LocalModelPaths,
+    MistralRs, MistralRsBuilder, ModelDType, ModelPaths, Pipeline, SchedulerConfig,
+};
+
+use crate::connection::Outbox;
+use crate::fault::{first_line, last_panic};
+use crate::generate;
+use crate::preflight;
+use crate::progress::Progress;
+
+/// Context when the app names none, in tokens. mistral.rs reads a prompt in one pass whose mask grows with the square
+/// of its length: 0.5 GB at 8,192 tokens, 7 GB at 32,768.
+const DEFAULT_CONTEXT: usize = 8192;
+
+/// A model that answers.
+pub struct Model {
+    /// mistral.rs around it.
+    pub runner: Arc<MistralRs>,
+    /// Prompt and reply together, in tokens.
+    pub context: usize,
+}
+
+/// Loads the file at `path`, reporting progress as it goes.
+///
+/// # Errors
+/// A [`Fault`] in words; the process is as it was before, save for memory that the engine may keep.
+pub async fn load(
+    id: RequestId,
+    path: PathBuf,
+    context: Option<usize>,
+    outbox: &Outbox,
+) -> Result<(Model, LoadedModel), Fault> {
+    let start = Instant::now();
+    let checked = path.clone();
+    let header = tokio::task::spawn_blocking(move || preflight::check(&checked)).await.map_err(panicked)??;
+    let progress = Progress::report(id, &path, outbox.clone());
+    let weights = tokio::task::spawn_blocking(move || read_weights(&path));
+    let pipeline = weights.await.map_err(panicked)?.map_err(|error| Fault::BadModel { detail: words(&error) })?;
+    let trained_context = pipeline.lock().await.get_metadata().max_seq_len;
+    let context = context.unwrap_or(DEFAULT_CONTEXT).clamp(1, trained_context.max(1));
+    let runner = start_engine(pipeline).await?;
+    let model = Model { runner, context };
+    try_template(&model).await?;
+    drop(progress);
+    let loaded = LoadedModel {
+        architecture: header.architecture().unwrap_or_default().to_owned(),
+        context,
+        trained_context,
+        load_milliseconds: start.elapsed().as_millis() as u64,
+    };
+    Ok((model, loaded))
+}
+
+type SharedPipeline = Arc<tokio::sync::Mutex<dyn Pipeline + Send + Sync>>;
+
+/// Reads the weights. The paths are given one by one, so mistral.rs neither asks the Hub nor picks up the
+/// `generation_config.json` that another model left in the same folder.
+fn read_weights(path: &Path) -> anyhow::Result<SharedPipeline> {
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let loader = GGUFLoaderBuilder::new(
+        None,
+        None,
+        name.clone(),
+        vec![name],
+        GGUFSpecificConfig { topology: None },
+        false,
+        None,
+    )
+    .build();
+    let paths: Box<dyn ModelPaths> = Box::new(LocalModelPaths {
+        tokenizer_filename: PathBuf::new(),
+        config_filename: PathBuf::new(),
+        template_filename: None,
+        filenames: vec![path.to_path_buf()],
+        adapter_paths: AdapterPaths::None,
+        gen_conf: None,
+        preprocessor_config: None,
+        processor_config: None,
+        chat_template_json_filename: None,
+    });
+    loader.load_model_from_path(
+        &paths,
+        &ModelDType::Auto,
+        &candle_core::Device::Cpu,
+        true,
+        DeviceMapSetting::dummy(),
+        None,
+        None,
+    )
+}
+
+/// Starts mistral.rs around the weights. Its prefix cache stays off: on a CPU it never evicts, and a match may include
+/// a slot that was never computed.
+async fn start_engine(pipeline: SharedPipeline) -> Result<Arc<MistralRs>, Fault> {
+    /// mistral.rs takes a lock that its own new thread may hold for a moment, and panics when it does.
+    const ATTEMPTS: usize = 3;
+    let method = DefaultSchedulerMethod::Fixed(NonZeroUsize::MIN);
+    for _ in 0..ATTEMPTS {
+        let builder = MistralRsBuilder::new(
+            pipeline.clone(),
+            SchedulerConfig::DefaultScheduler { method: method.clone() },
+            false,
+            None,
+        );
+        if let Ok(runner) = tokio::spawn(builder.with_no_prefix_cache(true).build()).await {
+            return Ok(runner);
+        }
+    }
+    Err(Fault::Panicked { detail: last_panic() })
+}
+
+/// Renders the shortest chat: a template that does not work is told now and not at the first question.
+async fn try_template(model: &Model) -> Result<(), Fault> {
+    let hello = [ChatMessage { role: Role::User, content: "Hello".to_owned() }];
+    match generate::tokens(model, &hello).await {
+        Err(Fault::Panicked { detail }) => Err(Fault::BadTemplate { detail }),
+        other => other.map(drop),
+    }
+}
+
+fn panicked(_: tokio::task::JoinError) -> Fault {
+    Fault::BadModel { detail: last_panic() }
+}
+
+fn words(error: &anyhow::Error) -> String {
+    first_line(&format!("{error:#}"))
+}

@@ -1,0 +1,57 @@
+//! What can be known before the weights are read: a file that cannot run is refused in milliseconds.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use hearth_engine::protocol::Fault;
+use hearth_gguf::{GgufError, Header};
+
+/// Architectures that mistral.rs 0.8.1 loads from GGUF (its `pipeline/gguf.rs`). `qwen3moe` is left out: it loads,
+/// then panics at the first token on a CPU.
+const ARCHITECTURES: [&str; 7] = ["llama", "mistral3", "phi2", "phi3", "qwen2", "qwen3", "starcoder2"];
+
+/// Tensor types that candle reads.
+const TENSOR_TYPES: [&str; 15] = [
+    "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q8_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
+    "Q8_K",
+];
+
+/// Reads the header and refuses what the engine would fail on.
+///
+/// # Errors
+/// The first [`Fault`] found, in the order missing, unreadable, not GGUF, incomplete, architecture, tensor type,
+/// chat template.
+pub fn check(path: &Path) -> Result<Header, Fault> {
+    let header = Header::open(path).map_err(|error| match error {
+        GgufError::Io(error) if error.kind() == ErrorKind::NotFound => Fault::FileMissing { path: path.into() },
+        GgufError::Io(error) => Fault::Unreadable { detail: error.to_string() },
+        GgufError::NotGguf | GgufError::Version(_) => Fault::NotGguf { detail: error.to_string() },
+        GgufError::TruncatedHeader(_) | GgufError::TruncatedData { .. } => {
+            Fault::Truncated { detail: error.to_string() }
+        }
+        GgufError::Damaged(_) => Fault::BadModel { detail: error.to_string() },
+    })?;
+    let architecture = header.architecture().unwrap_or("unnamed");
+    if !ARCHITECTURES.contains(&architecture) {
+        return Err(Fault::UnsupportedArchitecture {
+            architecture: architecture.to_owned(),
+            supported: ARCHITECTURES.map(str::to_owned).to_vec(),
+        });
+    }
+    for tensor in &header.tensors {
+        let name = tensor.tensor_type.name();
+        if !TENSOR_TYPES.contains(&name.as_str()) {
+            return Err(Fault::UnsupportedTensor { tensor: tensor.name.clone(), tensor_type: name });
+        }
+    }
+    if header.unsigned("split.count").is_some_and(|parts| parts > 1) {
+        return Err(Fault::BadModel { detail: "it is one part of a model split over several files".to_owned() });
+    }
+    if !header.metadata.contains_key("tokenizer.ggml.tokens") {
+        return Err(Fault::BadModel { detail: "it has no tokenizer".to_owned() });
+    }
+    if header.text("tokenizer.chat_template").is_none() {
+        return Err(Fault::BadTemplate { detail: "the file has none, so the model was not made for chats".to_owned() });
+    }
+    Ok(header)
+}
