@@ -18,7 +18,7 @@
 //!     cargo check -p hearth-store --tests
 //! ```
 //!
-//! `tests/queries.rs` fails when `.sqlx/` and the migrations disagree.
+//! `tests/store/queries.rs` fails when `.sqlx/` and the migrations disagree.
 
 mod backup;
 mod chats;

@@ -78,3 +78,136 @@ impl Store {
         write.commit().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use sqlx::SqlSafeStr;
+    use sqlx::migrate::{Migration, MigrationType};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// This build's migrations and later ones, as a later build would have them.
+    fn later_build(later: &[(i64, &'static str)]) -> Migrator {
+        let mut migrations: Vec<Migration> = MIGRATIONS.iter().cloned().collect();
+        migrations.extend(later.iter().map(|(version, sql)| {
+            Migration::new(
+                *version,
+                "later".into(),
+                MigrationType::Simple,
+                sql.into_sql_str(),
+                false,
+            )
+        }));
+        Migrator::with_migrations(migrations)
+    }
+
+    fn copies(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.contains("-before-"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    const STEPS: [(i64, &str); 5] = [
+        (101, "ALTER TABLE chats ADD COLUMN a TEXT"),
+        (102, "ALTER TABLE chats ADD COLUMN b TEXT"),
+        (103, "ALTER TABLE chats ADD COLUMN c TEXT"),
+        (104, "ALTER TABLE chats ADD COLUMN d TEXT"),
+        (105, "this is no SQL"),
+    ];
+
+    #[tokio::test]
+    async fn the_database_is_copied_before_its_schema_changes() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("hearth.db");
+        let store = Store::open(&path).await.unwrap();
+        let chat = store.create_chat("About tea").await.unwrap();
+        store.close().await;
+        assert!(
+            copies(folder.path()).is_empty(),
+            "a new database and an unchanged one need no copy"
+        );
+        Store::open(&path).await.unwrap().close().await;
+        assert!(copies(folder.path()).is_empty());
+
+        for builds in 1..=4 {
+            let store = Store::open_with(&path, &later_build(&STEPS[..builds]))
+                .await
+                .unwrap();
+            assert_eq!(store.chats().await.unwrap(), std::slice::from_ref(&chat));
+            store.close().await;
+        }
+        assert_eq!(
+            copies(folder.path()),
+            [
+                "hearth-before-102.db",
+                "hearth-before-103.db",
+                "hearth-before-104.db"
+            ],
+            "the newest three"
+        );
+
+        let copy = folder.path().join("hearth-before-102.db");
+        let old = Store::open_with(&copy, &later_build(&STEPS[..1])).await.unwrap();
+        assert_eq!(
+            old.chats().await.unwrap(),
+            [chat],
+            "the build that wrote it opens it"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_change_that_fails_changes_nothing() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("hearth.db");
+        let store = Store::open(&path).await.unwrap();
+        let chat = store.create_chat("About tea").await.unwrap();
+        store.close().await;
+
+        for _ in 0..2 {
+            let failing = later_build(&STEPS[4..]);
+            assert!(matches!(
+                Store::open_with(&path, &failing).await,
+                Err(StoreError::Other { .. })
+            ));
+        }
+        let store = Store::open(&path).await.unwrap();
+        assert_eq!(store.chats().await.unwrap(), [chat]);
+        assert_eq!(copies(folder.path()), ["hearth-before-105.db"]);
+    }
+
+    #[tokio::test]
+    async fn the_disk_is_waited_for() {
+        let folder = TempDir::new().unwrap();
+        let store = Store::open(&folder.path().join("hearth.db")).await.unwrap();
+        let mut writer = store.writer().acquire().await.unwrap();
+        for (pragma, expected) in [
+            ("PRAGMA synchronous", 2),
+            ("PRAGMA foreign_keys", 1),
+            ("PRAGMA busy_timeout", 5000),
+        ] {
+            let value: i64 = sqlx::query_scalar(pragma).fetch_one(&mut *writer).await.unwrap();
+            assert_eq!(value, expected, "{pragma}");
+        }
+        let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+            .fetch_one(&mut *writer)
+            .await
+            .unwrap();
+        assert_eq!(mode, "wal");
+        let mut reader = store.read().await.unwrap();
+        let refused = sqlx::query("DELETE FROM chats")
+            .execute(&mut *reader)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(store.fault(refused), StoreError::ReadOnly { .. }),
+            "readers do not write"
+        );
+    }
+}

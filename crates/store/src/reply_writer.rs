@@ -197,3 +197,103 @@ impl Saver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{Parent, Turn};
+
+    /// Lets the database grow by this many pages more, as a disk does that is nearly full.
+    async fn leave_room_for(store: &Store, pages: i64) {
+        let mut writer = store.writer().acquire().await.unwrap();
+        let used: i64 = sqlx::query_scalar("PRAGMA page_count")
+            .fetch_one(&mut *writer)
+            .await
+            .unwrap();
+        let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {}", used + pages));
+        sqlx::query(limit).execute(&mut *writer).await.unwrap();
+    }
+
+    async fn begin(folder: &TempDir) -> (Store, Turn) {
+        let store = Store::open(&folder.path().join("hearth.db")).await.unwrap();
+        let chat = store.create_chat("About tea").await.unwrap();
+        let turn = store
+            .begin_turn(&chat.id, Parent::Leaf, "Which leaves?", "Bard")
+            .await
+            .unwrap();
+        (store, turn)
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_loses_no_text_and_the_reply_goes_on_when_there_is_room() {
+        let folder = TempDir::new().unwrap();
+        let (store, turn) = begin(&folder).await;
+        let long = "green ".repeat(20_000);
+        let saver = Saver {
+            store: store.clone(),
+            reply_id: turn.reply.id.clone(),
+            unsaved: long.clone(),
+        };
+
+        leave_room_for(&store, 0).await;
+        let mut saver = saver;
+        assert!(matches!(saver.flush().await, Err(StoreError::Full { .. })));
+        assert_eq!(saver.unsaved, long);
+
+        leave_room_for(&store, 1000).await;
+        saver.flush().await.unwrap();
+        assert!(saver.unsaved.is_empty());
+        assert_eq!(store.message(&turn.reply.id).await.unwrap().content, long);
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_could_not_be_finished_can_be_finished_later() {
+        let folder = TempDir::new().unwrap();
+        let (store, turn) = begin(&folder).await;
+        let long = "green ".repeat(20_000);
+        leave_room_for(&store, 0).await;
+        let mut writer = store.reply_writer(&turn.reply.id);
+        writer.push(&long);
+        let full = writer
+            .finish(MessageStatus::Complete, None, None)
+            .await
+            .unwrap_err();
+        assert!(matches!(full, StoreError::Full { .. }), "{full}");
+        assert_eq!(
+            store.message(&turn.reply.id).await.unwrap().content,
+            "",
+            "not half of it either"
+        );
+
+        // The connection that failed was closed, and its limit with it: the new one has room.
+        let finished = writer.finish(MessageStatus::Complete, None, None).await.unwrap();
+        assert_eq!(
+            (finished.content, finished.status),
+            (long, MessageStatus::Complete)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_question_that_finds_the_disk_full_can_be_asked_again() {
+        let folder = TempDir::new().unwrap();
+        let (store, turn) = begin(&folder).await;
+        let long = "why? ".repeat(20_000);
+        leave_room_for(&store, 0).await;
+        let full = store
+            .begin_turn(&turn.chat.id, Parent::Root, &long, "Bard")
+            .await
+            .unwrap_err();
+        assert!(matches!(full, StoreError::Full { .. }), "{full}");
+        assert_eq!(
+            store.branch(&turn.chat.id).await.unwrap(),
+            [turn.user, turn.reply]
+        );
+
+        store
+            .begin_turn(&turn.chat.id, Parent::Root, &long, "Bard")
+            .await
+            .unwrap();
+    }
+}

@@ -118,12 +118,13 @@ impl Store {
             return Err(StoreError::chat_not_found(&place.chat_id));
         }
         let fault = |error| self.fault(error);
-        // The greatest seq below a message is a leaf: its children would have greater ones.
+        // The greatest seq below a message is a leaf: its children would have greater ones. CROSS, because
+        // SQLite's planner would otherwise go through the whole chat once for each message.
         let leaf = sqlx::query_scalar!(
             r#"WITH RECURSIVE down (seq) AS (
                    SELECT ?1
                    UNION ALL
-                   SELECT m.seq FROM down JOIN messages m ON m.chat_id = ?2 AND m.parent = down.seq
+                   SELECT m.seq FROM down CROSS JOIN messages m ON m.chat_id = ?2 AND m.parent = down.seq
                )
                SELECT max(seq) AS "seq!: i64" FROM down"#,
             place.seq,
