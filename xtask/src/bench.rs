@@ -56,11 +56,17 @@ impl BenchName {
 /// Runs a bench, alone in the target folder so that no build of another clone disturbs its times.
 pub fn run(project: &Project, arguments: BenchArguments) -> Result<()> {
     let _lock = project.lock()?;
-    let options = BenchOptions { project: project.clone(), arguments: arguments.arguments };
+    let options = BenchOptions {
+        project: project.clone(),
+        arguments: arguments.arguments,
+    };
     let metrics = arguments.name.run(&options)?;
     if arguments.json {
         let machine = machine::describe();
-        println!("{}", json!({ "bench": arguments.name.as_str(), "machine": machine, "metrics": metrics }));
+        println!(
+            "{}",
+            json!({ "bench": arguments.name.as_str(), "machine": machine, "metrics": metrics })
+        );
     }
     Ok(())
 }

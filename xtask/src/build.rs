@@ -1,5 +1,6 @@
 //! Builds the whole app in the order its parts need each other, and starts it.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -24,9 +25,14 @@ pub fn app(project: &Project) -> Result<()> {
     command::run(command::cargo(project, &project.root).args(["build", "--locked", "-p", "hearth-desktop"]))
 }
 
+/// Where the built app lies.
+pub fn desktop(project: &Project) -> PathBuf {
+    project.executable("debug", "hearth-desktop")
+}
+
 /// Builds everything and opens the app; returns when the person has closed it.
 pub fn run_app(project: &Project, arguments: &[String]) -> Result<()> {
     run(project)?;
-    let mut app = Command::new(project.executable("debug", "hearth-desktop"));
+    let mut app = Command::new(desktop(project));
     command::run(app.args(arguments))
 }

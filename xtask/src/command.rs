@@ -1,9 +1,9 @@
 //! Runs other programs: shows the command, passes on the shared target folder, and says what failed.
 
+use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::env;
 
 use anyhow::{Context, Result, bail};
 
@@ -13,7 +13,9 @@ use crate::project::Project;
 pub fn cargo(project: &Project, folder: &Path) -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
-    command.current_dir(folder).env("CARGO_TARGET_DIR", &project.target);
+    command
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", &project.target);
     // Set by the cargo that runs this program, and meant for it alone.
     for (name, _) in env::vars_os() {
         let Some(text) = name.to_str() else { continue };
@@ -68,7 +70,10 @@ pub fn find(program: &str) -> Option<PathBuf> {
 }
 
 fn could_not_start(command: &Command) -> String {
-    format!("cannot start `{}`: is it installed and on the PATH?", command.get_program().display())
+    format!(
+        "cannot start `{}`: is it installed and on the PATH?",
+        command.get_program().display()
+    )
 }
 
 /// The command as one would type it, the program without its folder.
@@ -78,7 +83,13 @@ fn display(command: &Command) -> String {
     std::iter::once(name)
         .chain(command.get_args())
         .map(OsStr::to_string_lossy)
-        .map(|word| if word.contains(' ') { format!("'{word}'") } else { word.into_owned() })
+        .map(|word| {
+            if word.contains(' ') {
+                format!("'{word}'")
+            } else {
+                word.into_owned()
+            }
+        })
         .collect::<Vec<_>>()
         .join(" ")
 }

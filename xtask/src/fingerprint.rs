@@ -40,7 +40,11 @@ fn collect(path: &Path, skip: &[&str], found: &mut Vec<PathBuf>) -> Result<()> {
 pub fn hash(root: &Path, files: &[PathBuf]) -> Result<String> {
     let mut hasher = Sha256::new();
     for file in files {
-        let name = file.strip_prefix(root).unwrap_or(file).to_string_lossy().replace('\\', "/");
+        let name = file
+            .strip_prefix(root)
+            .unwrap_or(file)
+            .to_string_lossy()
+            .replace('\\', "/");
         let content = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         // Lengths between the parts, so that no two lists of files run together to the same bytes.
         hasher.update(name.len().to_le_bytes());
@@ -90,7 +94,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("node_modules")).unwrap();
         fs::write(folder.path().join("node_modules/x.js"), "1").unwrap();
-        assert_eq!(files(folder.path(), &["node_modules"]).unwrap(), Vec::<PathBuf>::new());
-        assert_eq!(files(&folder.path().join("absent"), &[]).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(
+            files(folder.path(), &["node_modules"]).unwrap(),
+            Vec::<PathBuf>::new()
+        );
+        assert_eq!(
+            files(&folder.path().join("absent"), &[]).unwrap(),
+            Vec::<PathBuf>::new()
+        );
     }
 }

@@ -21,7 +21,14 @@ const UNDER_THE_ENGINE: [&str; 2] = ["worker/shims", "worker/patched"];
 
 /// The rest of what cargo compiles. Cheap to build, and it may bake its own folder's path in, so
 /// it is built again whenever another clone had the target folder last.
-const OWN_SOURCES: [&str; 6] = ["crates", "src-tauri", "tests", "worker/src", "worker/tests", "xtask"];
+const OWN_SOURCES: [&str; 6] = [
+    "crates",
+    "src-tauri",
+    "tests",
+    "worker/src",
+    "worker/tests",
+    "xtask",
+];
 
 const SKIPPED_FOLDERS: [&str; 3] = ["target", "node_modules", "gen"];
 
@@ -44,7 +51,9 @@ pub fn settle(project: &Project) -> Result<()> {
 
 fn settle_at(project: &Project, now: SystemTime) -> Result<()> {
     let path = project.target.join("hearth-sources.json");
-    let stamp = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Stamp>(&bytes).ok());
+    let stamp = fs::read(&path)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Stamp>(&bytes).ok());
 
     let mut engine_files = Vec::new();
     for folder in UNDER_THE_ENGINE {
@@ -128,7 +137,9 @@ mod tests {
 
     impl Clones {
         fn new() -> Self {
-            Self { folder: tempfile::tempdir().unwrap() }
+            Self {
+                folder: tempfile::tempdir().unwrap(),
+            }
         }
 
         /// A clone made at the given time, sharing the target folder with the others.
@@ -196,7 +207,10 @@ mod tests {
     #[test]
     fn going_back_to_an_older_clone_makes_its_own_sources_new() {
         let clones = Clones::new();
-        let (one, two) = (clones.make("one", "shim", at(100)), clones.make("two", "shim", at(110)));
+        let (one, two) = (
+            clones.make("one", "shim", at(100)),
+            clones.make("two", "shim", at(110)),
+        );
         settle_at(&one, at(200)).unwrap();
         settle_at(&two, at(300)).unwrap();
         settle_at(&one, at(400)).unwrap();

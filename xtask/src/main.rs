@@ -16,6 +16,8 @@ mod toolchain;
 mod ui;
 mod worker;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -56,16 +58,28 @@ enum Task {
     Sqlx,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(code) => code,
+        // Without anyhow's backtrace: what failed is another program, whose output is above.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode> {
     let project = Project::locate()?;
-    match Arguments::parse().task {
+    match task {
         Task::Setup => setup::run(&project, setup::Scope::Run),
         Task::Build => build::run(&project),
         Task::Run { arguments } => build::run_app(&project, &arguments),
-        Task::Test(options) => test::run(&project, &options),
+        Task::Test(options) => return test::run(&project, &options),
         Task::Tidy => tidy::run(&project),
         Task::Bench(arguments) => bench::run(&project, arguments),
         Task::Bindings => bindings::run(&project),
         Task::Sqlx => sqlx::run(&project),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -8,13 +8,12 @@ use anyhow::{Context, Result, bail};
 use crate::command;
 use crate::setup::Scope;
 
-/// One thing that Hearth needs, under each family's package name (empty where there is nothing
-/// to install), and how to tell that it is there without asking a package manager.
+/// One thing that Hearth needs, under each family's package name, and how to tell that it is there
+/// without asking a package manager.
 struct Need {
     debian: &'static str,
     fedora: &'static str,
     arch: &'static str,
-    suse: &'static str,
     found_by: Probe,
     scope: Scope,
 }
@@ -26,50 +25,68 @@ enum Probe {
     Program(&'static str),
 }
 
-const NEEDS: [Need; 10] = [
-    need("pkg-config", "pkgconf-pkg-config", "pkgconf", "pkgconf-pkg-config", Probe::Program("pkg-config")),
-    need("build-essential", "gcc-c++", "base-devel", "gcc-c++", Probe::Program("c++")),
-    need(
-        "libwebkit2gtk-4.1-dev",
-        "webkit2gtk4.1-devel",
-        "webkit2gtk-4.1",
-        "webkit2gtk3-devel",
-        Probe::Library("webkit2gtk-4.1"),
-    ),
-    need("libgtk-3-dev", "gtk3-devel", "gtk3", "gtk3-devel", Probe::Library("gtk+-3.0")),
-    need("librsvg2-dev", "librsvg2-devel", "librsvg", "librsvg-devel", Probe::Library("librsvg-2.0")),
-    need("libssl-dev", "openssl-devel", "openssl", "libopenssl-devel", Probe::Library("openssl")),
-    need("xdg-utils", "xdg-utils", "xdg-utils", "xdg-utils", Probe::Program("xdg-open")),
-    need_for_tests(
-        "webkit2gtk-driver",
-        "webkit2gtk-driver",
-        "webkit2gtk-4.1",
-        "webkit2gtk-driver",
-        "WebKitWebDriver",
-    ),
-    need_for_tests("xvfb", "xorg-x11-server-Xvfb", "xorg-server-xvfb", "xorg-x11-server-Xvfb", "xvfb-run"),
-    need_for_tests("dbus-daemon", "dbus-daemon", "dbus", "dbus-1-daemon", "dbus-run-session"),
+const NEEDS: [Need; 8] = [
+    Need {
+        debian: "build-essential",
+        fedora: "gcc-c++",
+        arch: "base-devel",
+        found_by: Probe::Program("c++"),
+        scope: Scope::Run,
+    },
+    Need {
+        debian: "pkg-config",
+        fedora: "pkgconf-pkg-config",
+        arch: "pkgconf",
+        found_by: Probe::Program("pkg-config"),
+        scope: Scope::Run,
+    },
+    // Brings GTK 3 along.
+    Need {
+        debian: "libwebkit2gtk-4.1-dev",
+        fedora: "webkit2gtk4.1-devel",
+        arch: "webkit2gtk-4.1",
+        found_by: Probe::Library("webkit2gtk-4.1"),
+        scope: Scope::Run,
+    },
+    // Opens links in the person's browser.
+    Need {
+        debian: "xdg-utils",
+        fedora: "xdg-utils",
+        arch: "xdg-utils",
+        found_by: Probe::Program("xdg-open"),
+        scope: Scope::Run,
+    },
+    Need {
+        debian: "webkit2gtk-driver",
+        fedora: "webkit2gtk-driver",
+        arch: "webkit2gtk-4.1",
+        found_by: Probe::Program("WebKitWebDriver"),
+        scope: Scope::Test,
+    },
+    Need {
+        debian: "xvfb",
+        fedora: "xorg-x11-server-Xvfb",
+        arch: "xorg-server-xvfb",
+        found_by: Probe::Program("xvfb-run"),
+        scope: Scope::Test,
+    },
+    // xvfb-run calls it; Debian's xvfb only recommends it.
+    Need {
+        debian: "xauth",
+        fedora: "xorg-x11-xauth",
+        arch: "xorg-xauth",
+        found_by: Probe::Program("xauth"),
+        scope: Scope::Test,
+    },
+    // Gives each window under test a session bus of its own.
+    Need {
+        debian: "dbus",
+        fedora: "dbus-daemon",
+        arch: "dbus",
+        found_by: Probe::Program("dbus-run-session"),
+        scope: Scope::Test,
+    },
 ];
-
-const fn need(
-    debian: &'static str,
-    fedora: &'static str,
-    arch: &'static str,
-    suse: &'static str,
-    found_by: Probe,
-) -> Need {
-    Need { debian, fedora, arch, suse, found_by, scope: Scope::Run }
-}
-
-const fn need_for_tests(
-    debian: &'static str,
-    fedora: &'static str,
-    arch: &'static str,
-    suse: &'static str,
-    program: &'static str,
-) -> Need {
-    Need { debian, fedora, arch, suse, found_by: Probe::Program(program), scope: Scope::Test }
-}
 
 /// Linux families by their package manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +94,6 @@ enum Family {
     Debian,
     Fedora,
     Arch,
-    Suse,
     Other,
 }
 
@@ -93,12 +109,18 @@ pub fn ensure(scope: Scope) -> Result<()> {
     }
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let family = Family::of(&release);
-    if family == Family::Debian { ensure_debian(scope) } else { ensure_elsewhere(family, scope) }
+    if family == Family::Debian {
+        ensure_debian(scope)
+    } else {
+        ensure_elsewhere(family, scope)
+    }
 }
 
 fn ensure_macos() -> Result<()> {
     if command::read(Command::new("xcode-select").arg("--print-path")).is_err() {
-        bail!("Apple's command line tools are missing. Run `xcode-select --install`, then this command again.");
+        bail!(
+            "Apple's command line tools are missing. Run `xcode-select --install`, then this command again."
+        );
     }
     Ok(())
 }
@@ -111,12 +133,19 @@ fn ensure_debian(scope: Scope) -> Result<()> {
     println!("System packages to install: {}", missing.join(" "));
     let root = command::read(Command::new("id").arg("-u")).is_ok_and(|id| id == "0");
     if !root && command::find("sudo").is_none() {
-        bail!("installing them needs root and there is no sudo. As root, run: apt-get install {}", missing.join(" "));
+        bail!(
+            "installing them needs root and there is no sudo. As root, run: apt-get install {}",
+            missing.join(" ")
+        );
     }
     // A fresh machine's package lists are empty or old; without this the install finds nothing.
     command::run(apt(root).arg("update"))?;
-    command::run(apt(root).args(["install", "--yes", "--no-install-recommends"]).args(&missing))
-        .context("could not install the system packages; install them by hand, then run this command again")
+    command::run(
+        apt(root)
+            .args(["install", "--yes", "--no-install-recommends"])
+            .args(&missing),
+    )
+    .context("could not install the system packages; install them by hand, then run this command again")
 }
 
 fn apt(root: bool) -> Command {
@@ -126,7 +155,10 @@ fn apt(root: bool) -> Command {
 }
 
 fn missing_on_debian(scope: Scope) -> Vec<&'static str> {
-    let names = NEEDS.iter().filter(|need| need.scope <= scope).map(|need| need.debian);
+    let names = NEEDS
+        .iter()
+        .filter(|need| need.scope <= scope)
+        .map(|need| need.debian);
     names.filter(|name| !installed_on_debian(name)).collect()
 }
 
@@ -137,8 +169,10 @@ fn installed_on_debian(package: &str) -> bool {
 }
 
 fn ensure_elsewhere(family: Family, scope: Scope) -> Result<()> {
-    let missing: Vec<&Need> =
-        NEEDS.iter().filter(|need| need.scope <= scope && !need.found_by.found()).collect();
+    let missing: Vec<&Need> = NEEDS
+        .iter()
+        .filter(|need| need.scope <= scope && !need.found_by.found())
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -190,8 +224,6 @@ impl Family {
             Self::Fedora
         } else if is(&["arch"]) {
             Self::Arch
-        } else if is(&["suse", "opensuse", "opensuse-tumbleweed", "opensuse-leap"]) {
-            Self::Suse
         } else {
             Self::Other
         }
@@ -202,7 +234,6 @@ impl Family {
             Self::Debian | Self::Other => need.debian,
             Self::Fedora => need.fedora,
             Self::Arch => need.arch,
-            Self::Suse => need.suse,
         }
     }
 
@@ -211,7 +242,6 @@ impl Family {
             Self::Debian => Some("sudo apt-get install"),
             Self::Fedora => Some("sudo dnf install"),
             Self::Arch => Some("sudo pacman -S --needed"),
-            Self::Suse => Some("sudo zypper install"),
             Self::Other => None,
         }
     }
@@ -229,7 +259,6 @@ mod tests {
             ("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", Family::Debian),
             ("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", Family::Fedora),
             ("ID=manjaro\nID_LIKE=arch\n", Family::Arch),
-            ("ID=\"opensuse-tumbleweed\"\nID_LIKE=\"opensuse suse\"\n", Family::Suse),
             ("ID=nixos\n", Family::Other),
             ("", Family::Other),
         ];
@@ -240,7 +269,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_listed_by_the_systems_own_names() {
-        let missing: Vec<&Need> = NEEDS.iter().filter(|need| need.debian.contains("webkit")).collect();
+        let missing: Vec<&Need> = NEEDS
+            .iter()
+            .filter(|need| need.debian.contains("webkit"))
+            .collect();
         assert_eq!(
             advice(Family::Fedora, &missing),
             "This system lacks what Hearth is built with. \
@@ -253,9 +285,17 @@ mod tests {
     #[test]
     fn running_needs_no_test_packages() {
         let for_running: Vec<_> = NEEDS.iter().filter(|need| need.scope <= Scope::Run).collect();
-        assert!(for_running.iter().any(|need| need.debian == "libwebkit2gtk-4.1-dev"));
+        assert!(
+            for_running
+                .iter()
+                .any(|need| need.debian == "libwebkit2gtk-4.1-dev")
+        );
         assert!(for_running.iter().all(|need| need.debian != "xvfb"));
-        assert!(NEEDS.iter().any(|need| need.scope <= Scope::Test && need.debian == "xvfb"));
+        assert!(
+            NEEDS
+                .iter()
+                .any(|need| need.scope <= Scope::Test && need.debian == "xvfb")
+        );
     }
 
     #[cfg(target_os = "linux")]

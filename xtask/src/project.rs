@@ -45,7 +45,9 @@ impl Project {
 
     /// An executable of the given profile folder, with the system's suffix.
     pub fn executable(&self, profile: &str, name: &str) -> PathBuf {
-        self.target.join(profile).join(format!("{name}{}", env::consts::EXE_SUFFIX))
+        self.target
+            .join(profile)
+            .join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
 
     /// Keeps other clones from building into the same target folder until the guard is dropped:
@@ -57,8 +59,12 @@ impl Project {
         let path = self.target.join("hearth.lock");
         let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
         if file.try_lock().is_err() {
-            println!("Another cargo xtask is building in {}; waiting for it.", self.target.display());
-            file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+            println!(
+                "Another cargo xtask is building in {}; waiting for it.",
+                self.target.display()
+            );
+            file.lock()
+                .with_context(|| format!("cannot lock {}", path.display()))?;
         }
         Ok(BuildLock { _file: file })
     }
@@ -76,8 +82,11 @@ pub struct BuildLock {
 
 /// The folder in which this system keeps what programs can make again.
 fn user_cache() -> Result<PathBuf> {
-    let from_environment =
-        |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let from_environment = |name: &str| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let folder = if cfg!(windows) {
         from_environment("LOCALAPPDATA")
     } else if cfg!(target_os = "macos") {

@@ -1,18 +1,41 @@
 //! Every check there is, cheapest first, ending at the first that fails.
 
-use anyhow::Result;
-use clap::Args;
+mod report;
+mod steps;
 
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::freshness;
 use crate::project::Project;
-use crate::setup::{self, Scope};
+use crate::test::report::Report;
+use crate::test::steps::Step;
 
 #[derive(Args)]
 pub struct TestOptions {
-    /// Also run the tests that take minutes.
+    /// Also run the tests marked `#[ignore]`, which take minutes.
     #[arg(long)]
     long: bool,
+    /// Run this step alone, with what it needs built.
+    #[arg(long, value_name = "STEP")]
+    only: Option<Step>,
 }
 
-pub fn run(project: &Project, _options: &TestOptions) -> Result<()> {
-    setup::run(project, Scope::Test)
+/// Runs the steps and prints, last, how many passed and how many failed.
+pub fn run(project: &Project, options: &TestOptions) -> Result<ExitCode> {
+    let _lock = project.lock()?;
+    freshness::settle(project)?;
+    let steps = match options.only {
+        Some(step) => step.with_needs(),
+        None => Step::value_variants().to_vec(),
+    };
+    let report = Report::of(&steps, |step| step.run(project, options.long));
+    print!("{report}");
+    Ok(if report.passed() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -8,7 +8,7 @@ use crate::command;
 use crate::project::Project;
 
 const RUST: Version = Version { major: 1, minor: 95 };
-const NODE: Version = Version { major: 20, minor: 0 };
+const NODE: Version = Version { major: 20, minor: 19 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Version {
@@ -55,7 +55,9 @@ fn require(name: &str, least: Version, question: &mut Command, advice: &str) -> 
     let answer = command::read(question).unwrap_or_default();
     match Version::parse(&answer) {
         Some(version) if version >= least => Ok(()),
-        Some(_) => bail!("{name} here is too old ({answer}); Hearth needs {major}.{minor} or later. {advice}"),
+        Some(_) => {
+            bail!("{name} here is too old ({answer}); Hearth needs {major}.{minor} or later. {advice}")
+        }
         None => bail!("{name} is missing; Hearth needs {major}.{minor} or later. {advice}"),
     }
 }
@@ -74,17 +76,32 @@ mod tests {
 
     #[test]
     fn an_older_tool_is_named_with_what_to_do() {
-        let least = Version { major: 9999, minor: 0 };
-        let error = require("Rust", least, Command::new("rustc").arg("--version"), "Update it.").unwrap_err();
+        let least = Version {
+            major: 9999,
+            minor: 0,
+        };
+        let error = require(
+            "Rust",
+            least,
+            Command::new("rustc").arg("--version"),
+            "Update it.",
+        )
+        .unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with("Rust here is too old (rustc "), "{text}");
-        assert!(text.ends_with("Hearth needs 9999.0 or later. Update it."), "{text}");
+        assert!(
+            text.ends_with("Hearth needs 9999.0 or later. Update it."),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_missing_tool_is_named_with_what_to_do() {
         let mut absent = Command::new("hearth-no-such-program");
         let error = require("Node", NODE, &mut absent, "Install it.").unwrap_err();
-        assert_eq!(error.to_string(), "Node is missing; Hearth needs 20.0 or later. Install it.");
+        assert_eq!(
+            error.to_string(),
+            "Node is missing; Hearth needs 20.19 or later. Install it."
+        );
     }
 }

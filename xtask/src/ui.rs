@@ -14,7 +14,9 @@ pub fn install(project: &Project) -> Result<()> {
     let lock = project.ui().join("package-lock.json");
     let wanted = fingerprint::hash(&project.ui(), &[lock])?;
     // Inside node_modules, so that deleting that folder also deletes the claim that it is whole.
-    let stamp = Stamp { path: project.ui().join("node_modules").join(".hearth-installed") };
+    let stamp = Stamp {
+        path: project.ui().join("node_modules").join(".hearth-installed"),
+    };
     if stamp.says(&wanted) {
         return Ok(());
     }
@@ -25,7 +27,9 @@ pub fn install(project: &Project) -> Result<()> {
 /// Builds the interface into `ui/dist`, which the app embeds. An unchanged one is left alone:
 /// new file times there would make cargo compile the app again.
 pub fn build(project: &Project) -> Result<()> {
-    let stamp = Stamp { path: project.ui().join("node_modules").join(".hearth-built") };
+    let stamp = Stamp {
+        path: project.ui().join("node_modules").join(".hearth-built"),
+    };
     if stamp.says(&inputs_and_output(project)?) {
         println!("The interface is unchanged since its last build.");
         return Ok(());

@@ -11,12 +11,19 @@ use crate::project::Project;
 
 const NAME: &str = "hearth-worker";
 
+/// Where the built worker lies.
+pub fn built(project: &Project) -> PathBuf {
+    project.executable("release", NAME)
+}
+
 /// Builds the worker in release (a debug build of mistral.rs is too slow to use) and returns its
 /// path. The first build takes 13 to 22 minutes on two cores, later ones seconds.
 pub fn build(project: &Project) -> Result<PathBuf> {
-    let built = project.executable("release", NAME);
+    let built = built(project);
     if !built.exists() {
-        println!("The first build of the engine takes about 20 minutes on two cores; it is kept for later ones.");
+        println!(
+            "The first build of the engine takes about 20 minutes on two cores; it is kept for later ones."
+        );
     }
     command::run(command::cargo(project, &project.worker()).args(["build", "--release", "--locked"]))?;
     Ok(built)
@@ -28,7 +35,10 @@ pub fn build(project: &Project) -> Result<PathBuf> {
 pub fn install(project: &Project) -> Result<()> {
     let built = build(project)?;
     let name = format!("{NAME}-{}{}", host_triple()?, std::env::consts::EXE_SUFFIX);
-    copy_if_different(&built, &project.root.join("src-tauri").join("binaries").join(name))?;
+    copy_if_different(
+        &built,
+        &project.root.join("src-tauri").join("binaries").join(name),
+    )?;
     copy_if_different(&built, &project.executable("debug", NAME))
 }
 
@@ -51,7 +61,8 @@ fn copy_if_different(from: &Path, to: &Path) -> Result<()> {
     // Beside and renamed, because a running worker's file cannot be written over.
     let beside = to.with_extension("new");
     fs::copy(from, &beside).with_context(|| format!("cannot write {}", beside.display()))?;
-    fs::rename(&beside, to).with_context(|| format!("cannot replace {}; is Hearth still running?", to.display()))
+    fs::rename(&beside, to)
+        .with_context(|| format!("cannot replace {}; is Hearth still running?", to.display()))
 }
 
 #[cfg(test)]
@@ -70,7 +81,11 @@ mod tests {
         fs::write(&from, "two").unwrap();
         copy_if_different(&from, &to).unwrap();
         assert_eq!(fs::read_to_string(&to).unwrap(), "two");
-        assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 1, "nothing left beside it");
+        assert_eq!(
+            fs::read_dir(to.parent().unwrap()).unwrap().count(),
+            1,
+            "nothing left beside it"
+        );
     }
 
     #[test]

@@ -1,20 +1,17 @@
 //! The machine that a measurement was made on.
 
-use std::collections::BTreeSet;
 use std::env;
-use std::fs;
-use std::process::Command;
+use std::fmt;
 
 use serde::Serialize;
-
-use crate::command;
+use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 /// What a reader needs to compare two machines' numbers.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Machine {
     /// The processor's own name, or the architecture where it gives none.
     cpu: String,
-    /// Cores, not hardware threads.
+    /// Cores, not hardware threads; zero where the system does not say.
     physical_cores: usize,
     /// Installed memory, bytes.
     memory: u64,
@@ -22,80 +19,59 @@ pub struct Machine {
     os: String,
 }
 
-/// Asks this system what it is; what it will not say is zero or the architecture's name.
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            cpu,
+            physical_cores,
+            memory,
+            os,
+        } = self;
+        let gibibytes = *memory as f64 / f64::from(1 << 30);
+        write!(f, "{cpu}, {physical_cores} cores, {gibibytes:.0} GiB, {os}")
+    }
+}
+
+/// Asks this system what it is.
 pub fn describe() -> Machine {
-    let (cpu, physical_cores, memory) = if cfg!(target_os = "linux") {
-        let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-        (linux_cpu(&cpuinfo), linux_cores(&cpuinfo), linux_memory(&meminfo))
-    } else if cfg!(target_os = "macos") {
-        let ask = |name: &str| command::read(Command::new("sysctl").args(["-n", name])).unwrap_or_default();
-        (ask("machdep.cpu.brand_string"), number(&ask("hw.physicalcpu")), number(&ask("hw.memsize")))
-    } else {
-        let ask = |question: &str| {
-            let mut shell = Command::new("powershell");
-            command::read(shell.args(["-NoProfile", "-Command", question])).unwrap_or_default()
-        };
-        (
-            ask("(Get-CimInstance Win32_Processor | Select-Object -First 1).Name"),
-            number(&ask("(Get-CimInstance Win32_Processor | Measure-Object NumberOfCores -Sum).Sum")),
-            number(&ask("(Get-CimInstance Win32_ComputerSystem).TotalPhysicalMemory")),
-        )
-    };
-    let cpu = if cpu.trim().is_empty() { env::consts::ARCH.to_owned() } else { cpu.trim().to_owned() };
-    Machine { cpu, physical_cores, memory, os: format!("{} {}", env::consts::OS, env::consts::ARCH) }
-}
-
-fn number<T: std::str::FromStr + Default>(text: &str) -> T {
-    text.trim().parse().unwrap_or_default()
-}
-
-fn linux_cpu(cpuinfo: &str) -> String {
-    values(cpuinfo, "model name").next().unwrap_or_default().to_owned()
-}
-
-/// Distinct (package, core) pairs; where the kernel names no cores (ARM, some virtual machines),
-/// every processor counts.
-fn linux_cores(cpuinfo: &str) -> usize {
-    let cores: BTreeSet<_> = values(cpuinfo, "physical id").zip(values(cpuinfo, "core id")).collect();
-    if cores.is_empty() { values(cpuinfo, "processor").count() } else { cores.len() }
-}
-
-fn linux_memory(meminfo: &str) -> u64 {
-    let kibibytes = values(meminfo, "MemTotal").next().unwrap_or_default();
-    number::<u64>(kibibytes.trim_end_matches(" kB")) * 1024
-}
-
-/// The values of every line `key : value`.
-fn values<'a>(text: &'a str, key: &str) -> impl Iterator<Item = &'a str> {
-    text.lines()
-        .filter_map(|line| line.split_once(':'))
-        .filter(move |(name, _)| name.trim() == key)
-        .map(|(_, value)| value.trim())
+    let wanted = RefreshKind::nothing()
+        .with_cpu(CpuRefreshKind::nothing())
+        .with_memory(MemoryRefreshKind::everything());
+    let system = System::new_with_specifics(wanted);
+    let name = system.cpus().first().map_or("", |cpu| cpu.brand()).trim();
+    Machine {
+        cpu: if name.is_empty() {
+            env::consts::ARCH.to_owned()
+        } else {
+            name.to_owned()
+        },
+        physical_cores: System::physical_core_count().unwrap_or(0),
+        memory: system.total_memory(),
+        os: format!("{} {}", env::consts::OS, env::consts::ARCH),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TWO_THREADS_ONE_CORE: &str = "processor\t: 0\nmodel name\t: Quick CPU\nphysical id\t: 0\ncore id\t\t: 0\n\
-        \nprocessor\t: 1\nmodel name\t: Quick CPU\nphysical id\t: 0\ncore id\t\t: 0\n";
-
     #[test]
-    fn hardware_threads_of_one_core_count_once() {
-        assert_eq!(linux_cpu(TWO_THREADS_ONE_CORE), "Quick CPU");
-        assert_eq!(linux_cores(TWO_THREADS_ONE_CORE), 1);
-        assert_eq!(linux_cores("processor : 0\nprocessor : 1\n"), 2);
-    }
-
-    #[test]
-    fn memory_is_in_bytes() {
-        assert_eq!(linux_memory("MemTotal:       24000000 kB\nMemFree: 1 kB\n"), 24_000_000 * 1024);
-    }
-
-    #[test]
-    fn this_machine_has_a_core_and_memory() {
+    fn this_machine_has_a_name_a_core_and_memory() {
         let machine = describe();
-        assert!(machine.physical_cores > 0 && machine.memory > 0, "{machine:?}");
+        assert!(
+            !machine.cpu.is_empty() && machine.physical_cores > 0 && machine.memory > 0,
+            "{machine:?}"
+        );
+    }
+
+    #[test]
+    fn a_table_names_it_in_one_line() {
+        let machine = Machine {
+            cpu: "Quick CPU".into(),
+            physical_cores: 2,
+            memory: 24 << 30,
+            os: "linux x86_64".into(),
+        };
+        assert_eq!(machine.to_string(), "Quick CPU, 2 cores, 24 GiB, linux x86_64");
     }
 }

@@ -1,0 +1,198 @@
+//! The checks, in the order they run.
+
+use std::fmt;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::project::Project;
+use crate::setup::{self, Scope};
+use crate::{build, command, tidy, ui, worker};
+
+/// The end-to-end tests need the built app, so the other tests leave their package out; selected
+/// alone, they also do not pull their WebDriver client's features into the app's dependencies,
+/// which would be compiled twice.
+const END_TO_END: &str = "hearth-e2e";
+
+/// One check. The order of the variants is the order in which they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Step {
+    /// This machine has what everything is built with.
+    Setup,
+    /// Rust sources are formatted.
+    Format,
+    /// The architecture's invariants hold.
+    Tidy,
+    /// The interface's sources are formatted.
+    UiFormat,
+    /// The interface's types are right.
+    UiCheck,
+    /// The interface's unit tests.
+    UiTest,
+    /// The interface builds.
+    UiBuild,
+    /// The worker builds.
+    Worker,
+    /// The worker's lints and tests.
+    WorkerTest,
+    /// The workspace's lints.
+    Clippy,
+    /// The workspace's tests.
+    Rust,
+    /// The app builds.
+    App,
+    /// The real window, driven from outside.
+    EndToEnd,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
+    }
+}
+
+impl Step {
+    /// This step after the steps it builds on.
+    pub fn with_needs(self) -> Vec<Self> {
+        let needs: &[Self] = match self {
+            Self::Setup => &[],
+            Self::Format | Self::Tidy | Self::UiFormat | Self::UiCheck | Self::UiTest | Self::UiBuild => {
+                &[Self::Setup]
+            }
+            Self::Worker | Self::WorkerTest => &[Self::Setup],
+            // The app names the worker as its sidecar and embeds the interface.
+            Self::Clippy | Self::Rust | Self::App => &[Self::Setup, Self::UiBuild, Self::Worker],
+            Self::EndToEnd => &[Self::Setup, Self::UiBuild, Self::Worker, Self::App],
+        };
+        let mut steps = needs.to_vec();
+        steps.push(self);
+        steps
+    }
+
+    /// Runs this step; `long` includes the tests that take minutes.
+    pub fn run(self, project: &Project, long: bool) -> Result<()> {
+        match self {
+            Self::Setup => setup::run(project, Scope::Test),
+            Self::Format => format(project),
+            Self::Tidy => tidy::run(project),
+            Self::UiFormat => command::run(command::npm(project).args(["run", "format:check"])),
+            Self::UiCheck => command::run(command::npm(project).args(["run", "check"])),
+            Self::UiTest => command::run(command::npm(project).args(["run", "test"])),
+            Self::UiBuild => ui::build(project),
+            Self::Worker => worker::install(project),
+            Self::WorkerTest => worker_tests(project, long),
+            Self::Clippy => clippy(project),
+            Self::Rust => rust_tests(project, long),
+            Self::App => build::app(project),
+            Self::EndToEnd => end_to_end(project, long),
+        }
+    }
+}
+
+fn format(project: &Project) -> Result<()> {
+    for folder in [project.root.clone(), project.worker()] {
+        command::run(command::cargo(project, &folder).args(["fmt", "--all", "--check"]))
+            .context("run `cargo fmt --all` there")?;
+    }
+    Ok(())
+}
+
+/// Lints and tests the worker in one compilation: `cargo clippy` would compile mistral.rs a second
+/// time, in check mode, while clippy's driver in rustc's place lints only the worker itself and
+/// takes every dependency as it was built for release.
+fn worker_tests(project: &Project, long: bool) -> Result<()> {
+    let mut cargo = command::cargo(project, &project.worker());
+    cargo
+        .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
+        .env("CLIPPY_ARGS", "-Dwarnings");
+    cargo.args(["test", "--release", "--locked"]);
+    command::run(including_long(&mut cargo, long))
+}
+
+fn clippy(project: &Project) -> Result<()> {
+    let mut cargo = command::cargo(project, &project.root);
+    command::run(cargo.args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-Dwarnings",
+    ]))
+}
+
+fn rust_tests(project: &Project, long: bool) -> Result<()> {
+    let mut cargo = command::cargo(project, &project.root);
+    cargo.args(["test", "--workspace", "--exclude", END_TO_END, "--locked"]);
+    cargo.env("HEARTH_WORKER", worker::built(project));
+    command::run(including_long(&mut cargo, long))
+}
+
+fn including_long(cargo: &mut Command, long: bool) -> &mut Command {
+    if long {
+        cargo.args(["--", "--include-ignored"])
+    } else {
+        cargo
+    }
+}
+
+fn end_to_end(project: &Project, long: bool) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        println!("Skipped: only Linux has a WebDriver for the system's webview that needs no screen.");
+        return Ok(());
+    }
+    let mut compile = command::cargo(project, &project.root);
+    command::run(compile.args(["test", "--locked", "--package", END_TO_END, "--no-run"]))?;
+    let cargo = command::cargo(project, &project.root);
+    let mut screen = Command::new("xvfb-run");
+    screen
+        .args(["--auto-servernum", "--server-args=-screen 0 1280x900x24"])
+        .arg(cargo.get_program());
+    screen
+        .current_dir(&project.root)
+        .env("CARGO_TARGET_DIR", &project.target);
+    screen
+        .env("HEARTH_DESKTOP", build::desktop(project))
+        .env("HEARTH_WORKER", worker::built(project));
+    // One window at a time: they would take the focus from each other.
+    screen.args([
+        "test",
+        "--locked",
+        "--package",
+        END_TO_END,
+        "--",
+        "--test-threads=1",
+    ]);
+    if long {
+        screen.arg("--include-ignored");
+    }
+    command::run(&mut screen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_comes_after_those_it_needs() {
+        for step in Step::value_variants() {
+            let steps = step.with_needs();
+            assert!(steps.is_sorted(), "{steps:?}");
+            assert_eq!(steps.last(), Some(step));
+            for need in &steps {
+                assert!(
+                    need.with_needs().iter().all(|deeper| steps.contains(deeper)),
+                    "{step} lacks a need of {need}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn steps_are_named_on_the_command_line_as_they_are_printed() {
+        assert_eq!(Step::EndToEnd.to_string(), "end-to-end");
+        assert_eq!(Step::from_str("ui-build", false), Ok(Step::UiBuild));
+    }
+}
