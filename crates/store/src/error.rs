@@ -31,8 +31,8 @@ pub enum StoreError {
     },
     /// The file, its folder or the whole disk cannot be written.
     #[error(
-        "The chats in {} cannot be saved, because the file or its folder is read-only. Make both writable and \
-         try again.", path.display()
+        "The chats in {} cannot be saved, because the file or its folder may not be written. Make both writable \
+         and try again.", path.display()
     )]
     ReadOnly {
         /// The database.
@@ -103,7 +103,7 @@ impl StoreError {
         match sqlite_code(error).map(|code| code & 0xff) {
             Some(SQLITE_BUSY | SQLITE_LOCKED) => Self::InUse { path },
             Some(SQLITE_READONLY | SQLITE_PERM) => Self::ReadOnly { path },
-            Some(SQLITE_CANTOPEN) if cannot_be_written(&path) => Self::ReadOnly { path },
+            Some(SQLITE_CANTOPEN) if is_refused(&path) => Self::ReadOnly { path },
             Some(SQLITE_FULL) => Self::Full { path },
             Some(SQLITE_CORRUPT | SQLITE_NOTADB) => Self::Corrupt {
                 path,
@@ -158,29 +158,16 @@ pub(crate) fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
     error.as_database_error()?.code()?.parse().ok()
 }
 
-/// Whether "unable to open database file" has the plain reason that we may not write there. SQLite says
-/// no more than that when it fails to make its -wal file.
-fn cannot_be_written(path: &Path) -> bool {
-    let refused = |result: io::Result<()>| {
-        result.is_err_and(|error| {
-            matches!(
-                error.kind(),
-                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
-            )
-        })
-    };
-    let file = OpenOptions::new().write(true).open(path).map(drop);
-    let trial = path.with_extension("write-test");
-    let folder = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&trial)
-        .map(drop);
-    if folder.is_ok() {
-        // Left behind it would do no harm: it is empty and is not looked at.
-        let _ = std::fs::remove_file(&trial);
-    }
-    refused(file) || refused(folder)
+/// Whether "unable to open database file", which is all that SQLite says, has the plain reason that the
+/// system does not let us.
+fn is_refused(path: &Path) -> bool {
+    let opened = OpenOptions::new().read(true).write(true).open(path);
+    opened.is_err_and(|error| {
+        matches!(
+            error.kind(),
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+        )
+    })
 }
 
 #[cfg(test)]

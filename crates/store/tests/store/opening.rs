@@ -122,9 +122,16 @@ async fn a_file_that_is_no_database_is_refused_and_can_be_set_aside() {
 async fn a_damaged_database_is_refused_untouched() {
     let folder = TempDir::new().unwrap();
     let path = written(folder.path()).await;
+    let mut connection = connect(&path).await;
+    let page: i64 = sqlx::query_scalar("SELECT rootpage FROM sqlite_schema WHERE name = 'messages'")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
     let mut bytes = fs::read(&path).unwrap();
-    // Every page but the first two, so that it still looks like a database of ours.
-    bytes[8192..].fill(0xA5);
+    // The one page with the messages on it; all that opening needs is whole.
+    let end = usize::try_from(page).unwrap() * 4096;
+    bytes[end - 4096..end].fill(0xA5);
     fs::write(&path, &bytes).unwrap();
 
     let error = Store::open(&path).await.unwrap_err();
@@ -193,17 +200,18 @@ async fn a_newer_database_is_refused_untouched() {
         .execute("UPDATE messages SET status = 'streaming' WHERE role = 'assistant'")
         .await
         .unwrap();
-    // Not closed yet: part of it is only in the log, which is not to be touched either.
-    let files = || ["hearth.db", "hearth.db-wal"].map(|name| fs::read(folder.path().join(name)).unwrap());
-    let before = files();
+    // As a crash leaves it: part of it is only in the log, which is not to be touched either.
+    let crashed = TempDir::new().unwrap();
+    let files = ["hearth.db", "hearth.db-wal"];
+    for name in files {
+        fs::copy(folder.path().join(name), crashed.path().join(name)).unwrap();
+    }
+    let contents = || files.map(|name| fs::read(crashed.path().join(name)).unwrap());
+    let before = contents();
 
-    let error = Store::open(&path).await.unwrap_err();
+    let error = Store::open(&crashed.path().join("hearth.db")).await.unwrap_err();
     assert!(matches!(error, StoreError::Newer { .. }), "{error}");
-    assert!(files() == before);
-    assert_eq!(
-        value(&mut newer, "SELECT status FROM messages WHERE role = 'assistant'").await,
-        "streaming"
-    );
+    assert!(contents() == before);
 }
 
 #[tokio::test]
@@ -229,6 +237,35 @@ async fn a_start_killed_before_its_first_table_is_started_again() {
     drop(half);
     let store = Store::open(&path).await.unwrap();
     store.create_chat("About tea").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_that_a_crash_left_half_written_is_undone() {
+    let folder = TempDir::new().unwrap();
+    let path = written(folder.path()).await;
+    let mut connection = connect(&path).await;
+    // With the kind of log that a database has until it is first switched to the other one, and no memory
+    // to keep the change in, so that it reaches the file before it is whole.
+    connection
+        .execute("PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN")
+        .await
+        .unwrap();
+    connection
+        .execute("UPDATE messages SET content = printf('%.*c', 500000, 'x'); UPDATE chats SET title = 'x'")
+        .await
+        .unwrap();
+    let crashed = TempDir::new().unwrap();
+    for name in ["hearth.db", "hearth.db-journal"] {
+        fs::copy(folder.path().join(name), crashed.path().join(name)).unwrap();
+    }
+
+    let store = Store::open(&crashed.path().join("hearth.db")).await.unwrap();
+    let chat = &store.chats().await.unwrap()[0];
+    assert_eq!(chat.title, "About tea");
+    assert_eq!(
+        texts(&store.branch(&chat.id).await.unwrap()),
+        ["Which leaves?", "Green ones."]
+    );
 }
 
 #[tokio::test]

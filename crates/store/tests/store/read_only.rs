@@ -83,6 +83,15 @@ async fn a_read_only_file_is_found_out_at_once() {
     set_mode(&database, 0o666);
 }
 
+/// Windows knows such files only by other means than their mode.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_may_not_even_be_read_counts_as_read_only() {
+    let folder = folder_with_database().await;
+    set_mode(&folder.path().join("hearth.db"), 0o000);
+    assert_opening_says_read_only(folder.path());
+}
+
 /// Windows knows no read-only folders in this sense.
 #[cfg(unix)]
 #[tokio::test]
