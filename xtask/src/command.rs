@@ -1,7 +1,7 @@
 //! Runs other programs: shows the command, passes on the shared target folder, and says what failed.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -11,19 +11,29 @@ use crate::project::Project;
 
 /// `cargo` in a folder of the project, building into the shared target folder.
 pub fn cargo(project: &Project, folder: &Path) -> Command {
-    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(program);
+    let mut command = Command::new(cargo_program());
+    command.current_dir(folder);
+    prepare_for_cargo(&mut command, project);
     command
-        .current_dir(folder)
-        .env("CARGO_TARGET_DIR", &project.target);
-    // Set by the cargo that runs this program, and meant for it alone.
+}
+
+/// The cargo that runs this program.
+pub fn cargo_program() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The environment for a program that is cargo, or calls it.
+pub fn prepare_for_cargo(command: &mut Command, project: &Project) {
+    command.env("CARGO_TARGET_DIR", &project.target);
+    // What cargo tells this program about itself is not meant for its children: build scripts
+    // under mistral.rs watch these variables, and 20 minutes' work would be done again whenever
+    // a person had called cargo directly in between.
     for (name, _) in env::vars_os() {
-        let Some(text) = name.to_str() else { continue };
-        if text.starts_with("CARGO_PKG_") || text == "CARGO_MANIFEST_DIR" || text == "CARGO_MANIFEST_PATH" {
-            command.env_remove(text);
+        let about_xtask = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(about_xtask) {
+            command.env_remove(name);
         }
     }
-    command
 }
 
 /// `npm` in the interface's folder.
@@ -92,4 +102,39 @@ fn display(command: &Command) -> String {
         })
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_says_of_xtask_stays_with_xtask() {
+        let project = Project {
+            root: PathBuf::from("/here"),
+            target: PathBuf::from("/cache/target"),
+        };
+        let command = cargo(&project, Path::new("/here"));
+        let changed: Vec<_> = command.get_envs().collect();
+        assert!(
+            changed.contains(&(OsStr::new("CARGO_MANIFEST_DIR"), None)),
+            "{changed:?}"
+        );
+        assert!(
+            changed.contains(&(OsStr::new("CARGO_TARGET_DIR"), Some(OsStr::new("/cache/target")))),
+            "{changed:?}"
+        );
+    }
+
+    #[test]
+    fn a_failing_command_is_named_as_one_would_type_it() {
+        let mut cargo = Command::new(cargo_program());
+        let error = read(cargo.args(["no-such-command", "two words"]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("`cargo no-such-command 'two words'` failed ("),
+            "{error}"
+        );
+    }
 }

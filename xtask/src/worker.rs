@@ -29,17 +29,15 @@ pub fn build(project: &Project) -> Result<PathBuf> {
     Ok(built)
 }
 
-/// Builds the worker and copies it to the two places where the app looks: the one from which the
-/// bundler takes sidecars, which must exist before the app compiles, and beside the app's own
-/// executable.
+/// Builds the worker and copies it to where Tauri takes sidecars from: it must be there before the
+/// app compiles, whose build script copies it beside the app's own executable.
 pub fn install(project: &Project) -> Result<()> {
     let built = build(project)?;
     let name = format!("{NAME}-{}{}", host_triple()?, std::env::consts::EXE_SUFFIX);
     copy_if_different(
         &built,
         &project.root.join("src-tauri").join("binaries").join(name),
-    )?;
-    copy_if_different(&built, &project.executable("debug", NAME))
+    )
 }
 
 /// The target triple this machine's rustc builds for by default.

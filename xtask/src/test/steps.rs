@@ -94,7 +94,7 @@ impl Step {
 fn format(project: &Project) -> Result<()> {
     for folder in [project.root.clone(), project.worker()] {
         command::run(command::cargo(project, &folder).args(["fmt", "--all", "--check"]))
-            .context("run `cargo fmt --all` there")?;
+            .with_context(|| format!("run `cargo fmt --all` in {}", folder.display()))?;
     }
     Ok(())
 }
@@ -145,17 +145,14 @@ fn end_to_end(project: &Project, long: bool) -> Result<()> {
     }
     let mut compile = command::cargo(project, &project.root);
     command::run(compile.args(["test", "--locked", "--package", END_TO_END, "--no-run"]))?;
-    let cargo = command::cargo(project, &project.root);
     let mut screen = Command::new("xvfb-run");
-    screen
-        .args(["--auto-servernum", "--server-args=-screen 0 1280x900x24"])
-        .arg(cargo.get_program());
-    screen
-        .current_dir(&project.root)
-        .env("CARGO_TARGET_DIR", &project.target);
+    command::prepare_for_cargo(screen.current_dir(&project.root), project);
     screen
         .env("HEARTH_DESKTOP", build::desktop(project))
         .env("HEARTH_WORKER", worker::built(project));
+    screen
+        .args(["--auto-servernum", "--server-args=-screen 0 1280x900x24"])
+        .arg(command::cargo_program());
     // One window at a time: they would take the focus from each other.
     screen.args([
         "test",
