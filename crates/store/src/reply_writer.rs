@@ -43,7 +43,7 @@ impl Store {
     /// be called on a tokio runtime.
     pub fn reply_writer(&self, reply_id: &str) -> ReplyWriter {
         let (commands, received) = mpsc::unbounded_channel();
-        let saver = Saver {
+        let mut saver = Saver {
             store: self.clone(),
             reply_id: reply_id.to_owned(),
             unsaved: String::new(),
@@ -231,14 +231,13 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let (store, turn) = begin(&folder).await;
         let long = "green ".repeat(20_000);
-        let saver = Saver {
+        let mut saver = Saver {
             store: store.clone(),
             reply_id: turn.reply.id.clone(),
             unsaved: long.clone(),
         };
 
         leave_room_for(&store, 0).await;
-        let mut saver = saver;
         assert!(matches!(saver.flush().await, Err(StoreError::Full { .. })));
         assert_eq!(saver.unsaved, long);
 
