@@ -43,7 +43,7 @@ impl Store {
     /// be called on a tokio runtime.
     pub fn reply_writer(&self, reply_id: &str) -> ReplyWriter {
         let (commands, received) = mpsc::unbounded_channel();
-        let mut saver = Saver {
+        let saver = Saver {
             store: self.clone(),
             reply_id: reply_id.to_owned(),
             unsaved: String::new(),
