@@ -12,6 +12,9 @@ import { recall, remember } from "./remembered";
 import { notices, report } from "./report";
 import { Thread } from "./thread/thread.svelte";
 
+/** A title as it fits into one line of a notice. */
+const shorten = (title: string) => (title.length > 40 ? `${title.slice(0, 40).trimEnd()}…` : title);
+
 const LAST_CHAT = "lastChat";
 const NO_CHAT = "none";
 
@@ -82,7 +85,7 @@ export class Hearth {
       report(reason);
       return;
     }
-    notices.show(`Deleted “${title}”`, {
+    notices.show(`Deleted “${shorten(title)}”`, {
       action: { label: "Undo", testId: "undo-delete", run: () => void this.restoreChat(id, wasOpen) },
     });
   }

@@ -1,0 +1,37 @@
+import "@testing-library/jest-dom/vitest";
+import { beforeEach } from "vitest";
+import { notices } from "../src/lib/report";
+
+// What jsdom lacks and every webview has.
+class QuietResizeObserver implements ResizeObserver {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+}
+globalThis.ResizeObserver ??= QuietResizeObserver;
+
+globalThis.matchMedia ??= ((query: string) => ({
+  matches: false,
+  media: query,
+  onchange: null,
+  addEventListener: () => {},
+  removeEventListener: () => {},
+  addListener: () => {},
+  removeListener: () => {},
+  dispatchEvent: () => false,
+})) as typeof matchMedia;
+
+HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement) {
+  this.setAttribute("open", "");
+  const cancel = (event: KeyboardEvent) => {
+    if (event.key === "Escape" && this.isConnected)
+      this.dispatchEvent(new Event("cancel", { cancelable: true }));
+  };
+  document.addEventListener("keydown", cancel);
+  this.querySelector<HTMLElement>("button, input")?.focus();
+};
+
+beforeEach(() => {
+  localStorage.clear();
+  for (const notice of notices.list) notices.dismiss(notice.id);
+});
