@@ -11,8 +11,7 @@ use crate::setup::{self, Scope};
 use crate::{build, command, tidy, ui, worker};
 
 /// The end-to-end tests need the built app, so the other tests leave their package out; selected
-/// alone, they also do not pull their WebDriver client's features into the app's dependencies,
-/// which would be compiled twice.
+/// alone, they also do not pull their WebDriver client's features into the app's dependencies.
 const END_TO_END: &str = "hearth-e2e";
 
 /// One check. The order of the variants is the order in which they run.
@@ -85,7 +84,7 @@ impl Step {
             Self::WorkerTest => worker_tests(project, long),
             Self::Clippy => clippy(project),
             Self::Rust => rust_tests(project, long),
-            Self::App => build::app(project),
+            Self::App => app(project),
             Self::EndToEnd => end_to_end(project, long),
         }
     }
@@ -128,6 +127,14 @@ fn rust_tests(project: &Project, long: bool) -> Result<()> {
     cargo.args(["test", "--workspace", "--exclude", END_TO_END, "--locked"]);
     cargo.env("HEARTH_WORKER", worker::built(project));
     command::run(including_long(&mut cargo, long))
+}
+
+/// Builds the app out of what the tests were built from. On its own it would have fewer features
+/// of its dependencies, and Tauri would be compiled a second time.
+fn app(project: &Project) -> Result<()> {
+    let mut cargo = command::cargo(project, &project.root);
+    cargo.args(["build", "--workspace", "--exclude", END_TO_END, "--locked"]);
+    command::run(cargo.args(["--tests", "--bin", "hearth-desktop"]))
 }
 
 fn including_long(cargo: &mut Command, long: bool) -> &mut Command {
