@@ -1,19 +1,26 @@
 //! Measurements against the field: each prints a table for people and, with `--json`, one object
 //! on its last line for programs.
 
+#[cfg(feature = "bench")]
 mod engine;
+#[cfg(feature = "bench")]
 mod machine;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use serde_json::json;
 
+#[cfg(not(feature = "bench"))]
+use crate::command;
+#[cfg(feature = "bench")]
+use crate::freshness;
 use crate::project::Project;
 
 /// What a bench measured, by name: the `metrics` of its JSON object.
+#[cfg(feature = "bench")]
 pub type Metrics = serde_json::Value;
 
 /// What every bench is told.
+#[cfg(feature = "bench")]
 pub struct BenchOptions {
     /// Where to find and build things.
     pub project: Project,
@@ -46,6 +53,7 @@ impl BenchName {
         }
     }
 
+    #[cfg(feature = "bench")]
     fn run(self, options: &BenchOptions) -> Result<Metrics> {
         match self {
             Self::Engine => engine::run(options),
@@ -53,19 +61,42 @@ impl BenchName {
     }
 }
 
+/// Compiles this program again with the benches in it, optimised, and hands over to it.
+#[cfg(not(feature = "bench"))]
+pub fn run(project: &Project, arguments: BenchArguments) -> Result<()> {
+    let mut cargo = command::cargo(project, &project.root);
+    cargo.args([
+        "run",
+        "--release",
+        "--quiet",
+        "--locked",
+        "--package",
+        "xtask",
+        "--features",
+        "bench",
+    ]);
+    cargo.args(["--", "bench", arguments.name.as_str()]);
+    if arguments.json {
+        cargo.arg("--json");
+    }
+    command::run(cargo.arg("--").args(arguments.arguments))
+}
+
 /// Runs a bench, alone in the target folder so that no build of another clone disturbs its times.
+#[cfg(feature = "bench")]
 pub fn run(project: &Project, arguments: BenchArguments) -> Result<()> {
     let _lock = project.lock()?;
+    freshness::settle(project)?;
     let options = BenchOptions {
         project: project.clone(),
         arguments: arguments.arguments,
     };
     let metrics = arguments.name.run(&options)?;
     if arguments.json {
-        let machine = machine::describe();
+        let (bench, machine) = (arguments.name.as_str(), machine::describe());
         println!(
             "{}",
-            json!({ "bench": arguments.name.as_str(), "machine": machine, "metrics": metrics })
+            serde_json::json!({ "bench": bench, "machine": machine, "metrics": metrics })
         );
     }
     Ok(())

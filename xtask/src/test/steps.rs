@@ -14,6 +14,9 @@ use crate::{build, command, tidy, ui, worker};
 /// alone, they also do not pull their WebDriver client's features into the app's dependencies.
 const END_TO_END: &str = "hearth-e2e";
 
+/// This program's own benches, which it leaves out of its everyday build.
+const BENCHES: &str = "xtask/bench";
+
 /// One check. The order of the variants is the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Step {
@@ -112,19 +115,12 @@ fn worker_tests(project: &Project, long: bool) -> Result<()> {
 
 fn clippy(project: &Project) -> Result<()> {
     let mut cargo = command::cargo(project, &project.root);
-    command::run(cargo.args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--locked",
-        "--",
-        "-Dwarnings",
-    ]))
+    cargo.args(["clippy", "--workspace", "--all-targets", "--locked"]);
+    command::run(cargo.args(["--features", BENCHES, "--", "-Dwarnings"]))
 }
 
 fn rust_tests(project: &Project, long: bool) -> Result<()> {
-    let mut cargo = command::cargo(project, &project.root);
-    cargo.args(["test", "--workspace", "--exclude", END_TO_END, "--locked"]);
+    let mut cargo = without_end_to_end(project, "test");
     cargo.env("HEARTH_WORKER", worker::built(project));
     command::run(including_long(&mut cargo, long))
 }
@@ -132,9 +128,14 @@ fn rust_tests(project: &Project, long: bool) -> Result<()> {
 /// Builds the app out of what the tests were built from. On its own it would have fewer features
 /// of its dependencies, and Tauri would be compiled a second time.
 fn app(project: &Project) -> Result<()> {
+    command::run(without_end_to_end(project, "build").args(["--tests", "--bin", "hearth-desktop"]))
+}
+
+fn without_end_to_end(project: &Project, task: &str) -> Command {
     let mut cargo = command::cargo(project, &project.root);
-    cargo.args(["build", "--workspace", "--exclude", END_TO_END, "--locked"]);
-    command::run(cargo.args(["--tests", "--bin", "hearth-desktop"]))
+    cargo.args([task, "--workspace", "--locked", "--exclude", END_TO_END]);
+    cargo.args(["--features", BENCHES]);
+    cargo
 }
 
 fn including_long(cargo: &mut Command, long: bool) -> &mut Command {
