@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Chat } from "../src/lib/backend/bindings/Chat";
 import { inSight, layOut } from "../src/lib/chats/rows";
 import { NOTICE_MS } from "../src/lib/notices/notices.svelte";
-import { chat, fake, NOW, openWindow, question, settle } from "./world";
+import { chat, fake, NOW, openWindow, question, reply, settle } from "./world";
 
 vi.mock("../src/lib/backend/backend");
 afterEach(() => vi.useRealTimers());
@@ -183,4 +183,23 @@ test("of ten thousand chats only those in sight are drawn", async () => {
 
   await openWindow({ chats: many });
   expect(screen.getAllByTestId("chat-item").length).toBeLessThan(80);
+});
+
+test("a chat opened while a first question is on its way stays open", async () => {
+  await openWindow({ chats: [chat("b")] }, [question("u", "In b")]);
+  await userEvent.keyboard("{Control>}n{/Control}");
+  let created: (made: Chat) => void = () => {};
+  fake.createChat.mockReturnValue(new Promise((resolve) => (created = resolve)));
+  fake.send.mockImplementation(async (chatId, text) => ({
+    chat: chat(chatId, text),
+    user: question("u9", text, { chatId }),
+    reply: reply("r9", "", { chatId, status: "streaming", stats: null }),
+  }));
+  await userEvent.type(screen.getByTestId("composer-input"), "Hello{Enter}");
+  await userEvent.click(row("Chat b"));
+  created(chat("new", ""));
+  await settle();
+  expect(fake.send).toHaveBeenCalledExactlyOnceWith("new", "Hello");
+  expect(screen.getByTestId("message")).toHaveTextContent("In b");
+  expect(titles()).toContain("Hello");
 });

@@ -112,7 +112,7 @@ test("without a model it says what is missing and leads there", async () => {
 });
 
 test("while a model loads, one may write and not send; asleep and after a crash, one may send", async () => {
-  await openWindow({ engine: { state: "loading", model: bard, fraction: 0.4 } });
+  await openWindow({ engine: { state: "loading", model: bard, fraction: 0.4, after: null } });
   await userEvent.type(input(), "Hi");
   expect(screen.getByTestId("send")).toBeDisabled();
   await emit({ type: "engine", engine: { state: "asleep", model: bard } });

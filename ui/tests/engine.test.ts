@@ -24,14 +24,13 @@ const answering = (tokensPerSecond: number | null): EngineState => ({
 
 const STATES: [EngineState, string][] = [
   [{ state: "noModel" }, "No model"],
-  [{ state: "loading", model: llama, fraction: 0.437 }, "Loading 43\u202f%"],
+  [{ state: "loading", model: llama, fraction: 0.437, after: null }, "Loading 43 %"],
   [ready, "Ready"],
   [answering(null), "Reading your question…"],
   [answering(12.34), "Answering · 12.3 tok/s"],
   [{ state: "asleep", model: llama }, "Asleep — wakes with your next question"],
   [failed("engineDied"), "Stopped working"],
   [failed("fileMissing"), "File is gone"],
-  [failed("outOfMemory"), "Out of memory"],
   [failed("unsupportedTensor"), "Could not load"],
 ];
 
@@ -42,15 +41,23 @@ test.each(STATES)("%j reads “%s”", async (engine, words) => {
 });
 
 test("a screen reader hears changes of state, not of numbers", () => {
-  expect(spokenWords({ state: "loading", model: llama, fraction: 0.1 })).toBe(
-    spokenWords({ state: "loading", model: llama, fraction: 0.9 }),
+  expect(spokenWords({ state: "loading", model: llama, fraction: 0.1, after: null })).toBe(
+    spokenWords({ state: "loading", model: llama, fraction: 0.9, after: null }),
   );
   expect(spokenWords(answering(3))).toBe(spokenWords(answering(30)));
 });
 
 test("loading shows how far it is", async () => {
-  await openWindow({ engine: { state: "loading", model: llama, fraction: 0.437 } });
+  await openWindow({ engine: { state: "loading", model: llama, fraction: 0.437, after: null } });
   expect(screen.getByRole("progressbar")).toHaveAttribute("aria-valuenow", "43");
+});
+
+test("an engine that starts again by itself says what it died of, and asks for nothing", async () => {
+  const after = { code: "engineDied", message: "The engine stopped (signal 9)." } as const;
+  await openWindow({ engine: { state: "loading", model: llama, fraction: 0.5, after } });
+  expect(screen.getByTestId("engine-status")).toHaveTextContent("Starting again 50 %");
+  expect(screen.getByTestId("engine-error")).toHaveTextContent("The engine stopped (signal 9).");
+  expect(within(screen.getByTestId("engine-error")).queryByRole("button")).toBeNull();
 });
 
 describe("a failure says why above the composer", () => {

@@ -10,6 +10,9 @@ class QuietResizeObserver implements ResizeObserver {
 }
 globalThis.ResizeObserver ??= QuietResizeObserver;
 
+// axe asks for it before it reads the page; jsdom would print that it has none.
+HTMLCanvasElement.prototype.getContext = () => null;
+
 globalThis.matchMedia ??= ((query: string) => ({
   matches: false,
   media: query,

@@ -1,6 +1,9 @@
 // Dates as a person says them. Calendar days, not spans of 24 hours.
 const DAY_MS = 86_400_000;
 
+// Made once: making one costs more than ten thousand uses.
+const MONTH = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric" });
+
 const midnight = (time: number) => new Date(time).setHours(0, 0, 0, 0);
 
 /** How many midnights lie between `time` and `now`. Rounded, because a day may have 23 or 25 hours. */
@@ -21,5 +24,5 @@ export function period(time: number, now: number): string {
   if (days <= 0) return "Today";
   if (days === 1) return "Yesterday";
   if (days <= 7) return "Previous 7 days";
-  return new Date(time).toLocaleDateString(undefined, { month: "long", year: "numeric" });
+  return MONTH.format(time);
 }

@@ -1,8 +1,8 @@
 // How the engine's state reads. The window shows these words at all times.
 import type { EngineState } from "../backend/bindings/EngineState";
+import type { ErrorReport } from "../backend/bindings/ErrorReport";
 
-/** Whole percent, with the narrow space that keeps number and sign together. */
-export const percent = (fraction: number) => `${Math.floor(Math.min(1, Math.max(0, fraction)) * 100)}\u202f%`;
+const percent = (fraction: number) => `${Math.floor(Math.min(1, Math.max(0, fraction)) * 100)} %`;
 
 export const speed = (tokensPerSecond: number) =>
   `${tokensPerSecond.toFixed(tokensPerSecond < 100 ? 1 : 0)} tok/s`;
@@ -12,7 +12,7 @@ export function engineWords(engine: EngineState): string {
     case "noModel":
       return "No model";
     case "loading":
-      return `Loading ${percent(engine.fraction)}`;
+      return `${engine.after ? "Starting again" : "Loading"} ${percent(engine.fraction)}`;
     case "ready":
       return "Ready";
     case "answering":
@@ -34,8 +34,6 @@ function failedWords(engine: Extract<EngineState, { state: "failed" }>): string 
       return "Engine is missing";
     case "fileMissing":
       return "File is gone";
-    case "outOfMemory":
-      return "Out of memory";
     default:
       return "Could not load";
   }
@@ -43,7 +41,8 @@ function failedWords(engine: Extract<EngineState, { state: "failed" }>): string 
 
 /** The same without numbers, so that a screen reader hears a change and not every step of it. */
 export function spokenWords(engine: EngineState): string {
-  if (engine.state === "loading") return `Loading ${engine.model.name}`;
+  if (engine.state === "loading")
+    return `${engine.after ? "Starting again" : "Loading"}: ${engine.model.name}`;
   if (engine.state === "answering")
     return engine.tokensPerSecond === null ? engineWords(engine) : "Answering";
   return engineWords(engine);
@@ -57,7 +56,6 @@ export function remedy(engine: EngineState): "choose" | "retry" | null {
   switch (engine.error.code) {
     case "engineDied":
     case "engineMissing":
-    case "outOfMemory":
     case "busy":
     case "diskFull":
     case "internal":
@@ -85,3 +83,9 @@ export function whyNoSend(engine: EngineState, chatId: string | null): string | 
 }
 
 export const modelOf = (engine: EngineState) => (engine.state === "noModel" ? null : engine.model);
+
+/** What went wrong, while it still matters: the engine has failed, or is starting again after it died. */
+export function troubleOf(engine: EngineState): ErrorReport | null {
+  if (engine.state === "failed") return engine.error;
+  return engine.state === "loading" ? engine.after : null;
+}

@@ -100,7 +100,8 @@ export class Thread {
 
   private async begin(): Promise<string> {
     const chat = await backend.createChat();
-    this.chatId = chat.id;
+    // Unless the person has opened another chat meanwhile.
+    if (this.chatId === null) this.chatId = chat.id;
     this.onChat(chat);
     return chat.id;
   }
