@@ -63,8 +63,8 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts the program and waits for its hello.
-    pub(crate) async fn start(config: &EngineConfig) -> Result<Self, WorkerError> {
-        let mut child = command(&config.worker, &config.home, config.threads).spawn().map_err(|error| {
+    pub(crate) async fn start(config: &EngineConfig, threads: usize) -> Result<Self, WorkerError> {
+        let mut child = command(&config.worker, &config.home, threads).spawn().map_err(|error| {
             WorkerError::NotStarted { detail: format!("{} ({error})", config.worker.display()) }
         })?;
         let (Some(input), Some(output), Some(errors)) =

@@ -1,0 +1,111 @@
+//! A worker that follows a script, for the supervisor's tests. Its behaviour is its file's name: copy it under the
+//! name of one.
+
+use std::io::{BufRead, Write};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use hearth_engine::protocol::{
+    Event, Fault, LONGEST_LINE, LoadedModel, PROTOCOL_VERSION, ReplyStats, Request, StopReason,
+};
+
+const STEP: Duration = Duration::from_millis(10);
+
+fn main() {
+    let exe = std::env::current_exe().unwrap_or_default();
+    let behaviour = exe.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let requests = requests();
+    if behaviour == "silent" {
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+    let protocol = if behaviour == "from_another_release" { 99 } else { PROTOCOL_VERSION };
+    tell(&Event::Hello {
+        protocol,
+        engine: "script".to_owned(),
+        backend: "paper".to_owned(),
+        cpu_features: Vec::new(),
+    });
+    for request in &requests {
+        match request {
+            Request::Load { id, path, .. } => load(&behaviour, id, &path),
+            Request::Generate { id, .. } => reply(&behaviour, id, &exe, &requests),
+            Request::Count { id, messages } => tell(&Event::Counted { id, tokens: messages.len() }),
+            Request::Cancel { .. } => {}
+        }
+    }
+}
+
+fn load(behaviour: &str, id: u64, path: &std::path::Path) {
+    tell(&Event::Loading { id, fraction: 0.5 });
+    match behaviour {
+        "dies_loading" => die("out of luck"),
+        "loads_for_ever" => std::thread::sleep(Duration::from_secs(3600)),
+        _ => {}
+    }
+    if !path.exists() {
+        return tell(&Event::Failed { id: Some(id), fault: Fault::FileMissing { path: path.into() } });
+    }
+    let model =
+        LoadedModel { architecture: "script".to_owned(), context: 100, trained_context: 100, load_milliseconds: 1 };
+    tell(&Event::Loaded { id, model });
+    if behaviour == "dies_idle" {
+        std::thread::sleep(STEP * 10);
+        die("nobody asked");
+    }
+}
+
+fn reply(behaviour: &str, id: u64, exe: &std::path::Path, requests: &Receiver<Request>) {
+    tell(&Event::Started { id, prompt_tokens: 7 });
+    let words = if behaviour == "deaf" { usize::MAX } else { 20 };
+    for word in 0..words {
+        tell(&Event::Text { id, text: format!("{word} "), tokens: word + 1, tokens_per_second: Some(100.0) });
+        let marker = exe.with_extension("died");
+        match behaviour {
+            "dies_answering" if word == 2 => die("I am slain"),
+            "dies_answering_once" if word == 2 && !marker.exists() => {
+                std::fs::write(marker, "").unwrap_or_else(|_| die("no marker"));
+                die("I am slain, once");
+            }
+            "prints_garbage" => print("{\"type\":\"nonsense\"}\nwarning: \u{1F525} not JSON \0\n"),
+            "prints_a_long_line" if word == 2 => print(&"x".repeat(LONGEST_LINE + (2 << 20))),
+            _ => {}
+        }
+        std::thread::sleep(STEP);
+        let cancelled = requests.try_iter().any(|request| matches!(request, Request::Cancel { id: of } if of == id));
+        if cancelled && behaviour != "deaf" {
+            return tell(&Event::Done { id, stop: StopReason::Cancelled, stats: ReplyStats::default() });
+        }
+    }
+    tell(&Event::Done { id, stop: StopReason::End, stats: ReplyStats::default() });
+}
+
+/// Ends with the app, as a worker must.
+fn requests() -> Receiver<Request> {
+    let (sender, requests) = channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if let Ok(request) = serde_json::from_str(&line) {
+                let _ = sender.send(request);
+            }
+        }
+        std::process::exit(0);
+    });
+    requests
+}
+
+fn tell(event: &Event) {
+    print(&format!("{}\n", serde_json::to_string(event).unwrap_or_default()));
+}
+
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+fn die(last_words: &str) -> ! {
+    eprintln!("{last_words}");
+    std::process::exit(3);
+}
+

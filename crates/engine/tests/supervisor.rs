@@ -1,0 +1,243 @@
+//! The supervisor against workers that misbehave in every way seen in the field.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hearth_engine::protocol::{ChatMessage, Fault, Role, StopReason};
+use hearth_engine::{Engine, EngineConfig, EngineError, EngineStatus, Question, Reply, ReplyEvent, WorkerError};
+use tempfile::TempDir;
+
+/// A worker of the given behaviour, and a model file for it.
+struct Stage {
+    folder: TempDir,
+    config: EngineConfig,
+}
+
+impl Stage {
+    fn with(behaviour: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let tests = std::env::current_exe().unwrap();
+        let suffix = std::env::consts::EXE_SUFFIX;
+        let script = tests.parent().unwrap().with_file_name("examples").join(format!("scripted_worker{suffix}"));
+        assert!(script.exists(), "cargo builds examples with the tests: {}", script.display());
+        let worker = folder.path().join(format!("{behaviour}{suffix}"));
+        std::fs::copy(script, &worker).unwrap();
+        std::fs::write(folder.path().join("model.gguf"), "").unwrap();
+        let mut config = EngineConfig::new(worker, folder.path().join("home"));
+        config.hello_within = Duration::from_secs(5);
+        config.cancel_within = Duration::from_millis(500);
+        Self { folder, config }
+    }
+
+    fn model(&self) -> PathBuf {
+        self.folder.path().join("model.gguf")
+    }
+
+    fn engine(&self) -> Engine {
+        Engine::new(self.config.clone())
+    }
+
+    async fn loaded(&self) -> Engine {
+        let engine = self.engine();
+        engine.load(self.model(), None).await.unwrap();
+        engine
+    }
+}
+
+fn hello() -> Question {
+    let message = ChatMessage { role: Role::User, content: "Hello".to_owned() };
+    Question { messages: vec![message], ..Question::default() }
+}
+
+/// A reply's text, and its last event.
+async fn to_the_end(mut reply: Reply) -> (String, ReplyEvent) {
+    let mut text = String::new();
+    loop {
+        match reply.next().await.expect("a reply ends in Done or Failed") {
+            ReplyEvent::Started { .. } => {}
+            ReplyEvent::Text(more) => text += &more,
+            end => return (text, end),
+        }
+    }
+}
+
+async fn until(engine: &Engine, wanted: impl Fn(&EngineStatus) -> bool) -> EngineStatus {
+    let mut status = engine.status();
+    let wait = status.wait_for(|status| wanted(status));
+    tokio::time::timeout(Duration::from_secs(30), wait).await.expect("the status comes").unwrap().clone()
+}
+
+fn words(count: usize) -> String {
+    (0..count).map(|word| format!("{word} ")).collect()
+}
+
+#[tokio::test]
+async fn a_good_worker_loads_answers_counts_and_unloads() {
+    let stage = Stage::with("good");
+    let engine = stage.engine();
+    assert_eq!(*engine.status().borrow(), EngineStatus::Empty);
+    assert_eq!(engine.load(stage.model(), None).await.unwrap().context, 100);
+    assert!(matches!(&*engine.status().borrow(), EngineStatus::Ready(ready) if ready.backend == "paper"));
+    let (text, end) = to_the_end(engine.generate(hello())).await;
+    assert_eq!(text, words(20));
+    assert!(matches!(end, ReplyEvent::Done { stop: StopReason::End, .. }));
+    assert_eq!(engine.count(hello().messages).await.unwrap(), 1);
+    engine.unload().await;
+    assert_eq!(*engine.status().borrow(), EngineStatus::Empty);
+    let (_, end) = to_the_end(engine.generate(hello())).await;
+    assert_eq!(end, ReplyEvent::Failed(Fault::NoModel.into()));
+}
+
+#[tokio::test]
+async fn a_cancelled_reply_ends_and_the_next_one_is_whole() {
+    let engine = Stage::with("good").loaded().await;
+    let mut reply = engine.generate(hello());
+    while !matches!(reply.next().await, Some(ReplyEvent::Text(_))) {}
+    reply.cancel();
+    assert!(matches!(to_the_end(reply).await.1, ReplyEvent::Done { stop: StopReason::Cancelled, .. }));
+    let mut dropped = engine.generate(hello());
+    dropped.next().await;
+    drop(dropped);
+    until(&engine, |status| matches!(status, EngineStatus::Ready(_))).await;
+    assert_eq!(to_the_end(engine.generate(hello())).await.0, words(20));
+}
+
+#[tokio::test]
+async fn a_second_question_at_once_is_refused_and_the_first_goes_on() {
+    let engine = Stage::with("good").loaded().await;
+    let first = engine.generate(hello());
+    let second = to_the_end(engine.generate(hello())).await;
+    assert_eq!(second.1, ReplyEvent::Failed(Fault::Busy.into()));
+    assert_eq!(to_the_end(first).await.0, words(20));
+}
+
+#[tokio::test]
+async fn garbage_between_events_is_passed_over() {
+    let engine = Stage::with("prints_garbage").loaded().await;
+    let (text, end) = to_the_end(engine.generate(hello())).await;
+    assert_eq!(text, words(20));
+    assert!(matches!(end, ReplyEvent::Done { .. }));
+}
+
+#[tokio::test]
+async fn a_silent_worker_is_given_up() {
+    let mut stage = Stage::with("silent");
+    stage.config.hello_within = Duration::from_millis(300);
+    let error = stage.engine().load(stage.model(), None).await.unwrap_err();
+    assert!(matches!(error, EngineError::Worker(WorkerError::Misbehaved { .. })), "{error}");
+}
+
+#[tokio::test]
+async fn a_worker_of_another_release_is_refused() {
+    let stage = Stage::with("from_another_release");
+    let error = stage.engine().load(stage.model(), None).await.unwrap_err();
+    assert_eq!(error, WorkerError::OtherVersion { found: 99 }.into());
+}
+
+#[tokio::test]
+async fn a_missing_worker_says_where_it_should_be() {
+    let mut stage = Stage::with("good");
+    stage.config.worker = Path::new("/nowhere/hearth-worker").to_owned();
+    let error = stage.engine().load(stage.model(), None).await.unwrap_err();
+    assert!(error.to_string().contains("hearth-worker"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_fails_says_so_and_the_next_one_loads() {
+    let stage = Stage::with("good");
+    let engine = stage.engine();
+    let gone = stage.folder.path().join("gone.gguf");
+    let error = engine.load(gone.clone(), None).await.unwrap_err();
+    assert_eq!(error, Fault::FileMissing { path: gone.clone() }.into());
+    assert_eq!(*engine.status().borrow(), EngineStatus::Failed { path: gone, error });
+    engine.load(stage.model(), None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_death_in_mid_reply_is_told_and_the_worker_starts_once_more() {
+    let stage = Stage::with("dies_answering_once");
+    let engine = stage.loaded().await;
+    let (text, end) = to_the_end(engine.generate(hello())).await;
+    assert_eq!(text, words(3));
+    let ReplyEvent::Failed(error) = end else { panic!("{end:?}") };
+    assert!(error.to_string().contains("exit status 3"), "{error}");
+    assert!(error.to_string().contains("I am slain, once"), "{error}");
+    until(&engine, |status| matches!(status, EngineStatus::Ready(_))).await;
+    assert_eq!(to_the_end(engine.generate(hello())).await.0, words(20));
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_at_every_reply_is_not_restarted_for_ever() {
+    let stage = Stage::with("dies_answering");
+    let engine = stage.loaded().await;
+    for _ in 0..2 {
+        assert!(matches!(to_the_end(engine.generate(hello())).await.1, ReplyEvent::Failed(_)));
+        until(&engine, |status| matches!(status, EngineStatus::Ready(_) | EngineStatus::Failed { .. })).await;
+    }
+    assert!(matches!(&*engine.status().borrow(), EngineStatus::Failed { .. }));
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_idle_is_restarted_once() {
+    let stage = Stage::with("dies_idle");
+    let engine = stage.loaded().await;
+    let status = until(&engine, |status| matches!(status, EngineStatus::Failed { .. })).await;
+    let EngineStatus::Failed { error, .. } = status else { unreachable!() };
+    assert!(error.to_string().contains("nobody asked"), "{error}");
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_loading_is_not_restarted() {
+    let stage = Stage::with("dies_loading");
+    let error = stage.engine().load(stage.model(), None).await.unwrap_err();
+    assert!(error.to_string().contains("exit status 3"), "{error}");
+}
+
+#[tokio::test]
+async fn a_line_without_end_ends_the_worker() {
+    let engine = Stage::with("prints_a_long_line").loaded().await;
+    let (text, end) = to_the_end(engine.generate(hello())).await;
+    assert_eq!(text, words(3));
+    assert!(matches!(end, ReplyEvent::Failed(EngineError::Worker(WorkerError::Misbehaved { .. }))), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_worker_that_does_not_stop_when_told_is_ended() {
+    let engine = Stage::with("deaf").loaded().await;
+    let mut reply = engine.generate(hello());
+    reply.next().await;
+    reply.cancel();
+    let (_, end) = to_the_end(reply).await;
+    assert!(matches!(end, ReplyEvent::Failed(EngineError::Worker(WorkerError::Misbehaved { .. }))), "{end:?}");
+}
+
+#[tokio::test]
+async fn another_model_or_an_unload_ends_what_is_going_on() {
+    let stage = Stage::with("loads_for_ever");
+    let engine = stage.engine();
+    let loading = tokio::spawn({
+        let (engine, model) = (engine.clone(), stage.model());
+        async move { engine.load(model, None).await }
+    });
+    until(&engine, |status| matches!(status, EngineStatus::Loading { fraction, .. } if *fraction > 0.0)).await;
+    engine.unload().await;
+    assert_eq!(loading.await.unwrap(), Err(EngineError::Replaced));
+    assert_eq!(*engine.status().borrow(), EngineStatus::Empty);
+
+    let stage = Stage::with("good");
+    let engine = stage.loaded().await;
+    let mut reply = engine.generate(hello());
+    reply.next().await;
+    engine.load(stage.model(), None).await.unwrap();
+    assert_eq!(to_the_end(reply).await.1, ReplyEvent::Failed(EngineError::Replaced));
+}
+
+#[tokio::test]
+async fn an_unused_model_leaves_memory_and_comes_back_when_asked() {
+    let mut stage = Stage::with("good");
+    stage.config.idle_unload = Some(Duration::from_millis(200));
+    let engine = stage.loaded().await;
+    let status = until(&engine, |status| matches!(status, EngineStatus::Asleep { .. })).await;
+    assert_eq!(status, EngineStatus::Asleep { path: stage.model() });
+    assert_eq!(to_the_end(engine.generate(hello())).await.0, words(20));
+}
