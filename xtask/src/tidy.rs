@@ -42,7 +42,7 @@ impl fmt::Display for Violation {
 
 type Rule = fn(&Tree) -> Vec<Violation>;
 
-const RULES: [Rule; 16] = [
+const RULES: [Rule; 17] = [
     crates::only_the_worker_knows_the_engine,
     crates::only_the_store_knows_sql,
     crates::no_crate_knows_tauri,
@@ -50,6 +50,7 @@ const RULES: [Rule; 16] = [
     crates::only_the_server_has_a_server,
     crates::every_crate_takes_the_shared_lints,
     crates::both_workspaces_lint_alike,
+    crates::the_workers_tests_need_nothing_more,
     crates::every_crate_says_what_it_is,
     sources::no_file_is_too_long,
     sources::file_names_say_what_is_in_them,

@@ -164,6 +164,23 @@ pub fn both_workspaces_lint_alike(tree: &Tree) -> Vec<Violation> {
     )]
 }
 
+/// The worker's tests add no features to what mistral.rs is built from.
+pub fn the_workers_tests_need_nothing_more(tree: &Tree) -> Vec<Violation> {
+    let workers = tree.packages.iter().filter(|package| package.folder == "worker");
+    workers
+        .filter(|package| package.dependencies.iter().any(|dependency| dependency.for_tests))
+        .map(|package| {
+            tree.violation_at(
+                &package.manifest(),
+                |line| line.contains("dev-dependencies"),
+                "a dev-dependency of the worker".to_owned(),
+                "Its features join those of mistral.rs' dependencies, and the tests compile mistral.rs again",
+                "Do without it, or test that from crates/engine",
+            )
+        })
+        .collect()
+}
+
 /// Each library and program begins by saying what it is.
 pub fn every_crate_says_what_it_is(tree: &Tree) -> Vec<Violation> {
     let roots = tree.packages.iter().flat_map(|package| &package.roots);
@@ -273,6 +290,14 @@ mod tests {
         let tree = |worker| small::files([("Cargo.toml", main), ("worker/Cargo.toml", worker)]);
         assert_eq!(both_workspaces_lint_alike(&tree(alike)), []);
         assert_eq!(both_workspaces_lint_alike(&tree(other)).len(), 1);
+    }
+
+    #[test]
+    fn a_dev_dependency_of_the_worker_is_found() {
+        let mut tree = small::package("worker", &["tempfile"]);
+        assert_eq!(the_workers_tests_need_nothing_more(&tree), []);
+        tree.packages[0].dependencies[0].for_tests = true;
+        assert_eq!(the_workers_tests_need_nothing_more(&tree).len(), 1);
     }
 
     #[test]
