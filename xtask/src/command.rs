@@ -1,7 +1,7 @@
 //! Runs other programs: shows the command, passes on the shared target folder, and says what failed.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -11,20 +11,10 @@ use crate::project::Project;
 
 /// `cargo` in a folder of the project, building into the shared target folder.
 pub fn cargo(project: &Project, folder: &Path) -> Command {
-    let mut command = Command::new(cargo_program());
-    command.current_dir(folder);
-    prepare_for_cargo(&mut command, project);
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
-}
-
-/// The cargo that runs this program.
-pub fn cargo_program() -> OsString {
-    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
-}
-
-/// The environment for a program that is cargo, or calls it.
-pub fn prepare_for_cargo(command: &mut Command, project: &Project) {
-    command.env("CARGO_TARGET_DIR", &project.target);
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", &project.target);
     // What cargo tells this program about itself is not meant for its children: build scripts
     // under mistral.rs watch these variables, and 20 minutes' work would be done again whenever
     // a person had called cargo directly in between.
@@ -34,6 +24,7 @@ pub fn prepare_for_cargo(command: &mut Command, project: &Project) {
             command.env_remove(name);
         }
     }
+    command
 }
 
 /// `npm` in the interface's folder.
@@ -128,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_failing_command_is_named_as_one_would_type_it() {
-        let mut cargo = Command::new(cargo_program());
+        let mut cargo = Command::new("cargo");
         let error = read(cargo.args(["no-such-command", "two words"]))
             .unwrap_err()
             .to_string();

@@ -25,7 +25,7 @@ enum Probe {
     Program(&'static str),
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 7] = [
     Need {
         debian: "build-essential",
         fedora: "gcc-c++",
@@ -67,15 +67,7 @@ const NEEDS: [Need; 8] = [
         debian: "xvfb",
         fedora: "xorg-x11-server-Xvfb",
         arch: "xorg-server-xvfb",
-        found_by: Probe::Program("xvfb-run"),
-        scope: Scope::Test,
-    },
-    // xvfb-run calls it; Debian's xvfb only recommends it.
-    Need {
-        debian: "xauth",
-        fedora: "xorg-x11-xauth",
-        arch: "xorg-xauth",
-        found_by: Probe::Program("xauth"),
+        found_by: Probe::Program("Xvfb"),
         scope: Scope::Test,
     },
     // Gives each window under test a session bus of its own.

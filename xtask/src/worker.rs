@@ -11,15 +11,10 @@ use crate::project::Project;
 
 const NAME: &str = "hearth-worker";
 
-/// Where the built worker lies.
-pub fn built(project: &Project) -> PathBuf {
-    project.executable("release", NAME)
-}
-
 /// Builds the worker in release (a debug build of mistral.rs is too slow to use) and returns its
 /// path. The first build takes 13 to 22 minutes on two cores, later ones seconds.
 pub fn build(project: &Project) -> Result<PathBuf> {
-    let built = built(project);
+    let built = project.executable("release", NAME);
     if !built.exists() {
         println!(
             "The first build of the engine takes about 20 minutes on two cores; it is kept for later ones."

@@ -120,9 +120,7 @@ fn clippy(project: &Project) -> Result<()> {
 }
 
 fn rust_tests(project: &Project, long: bool) -> Result<()> {
-    let mut cargo = without_end_to_end(project, "test");
-    cargo.env("HEARTH_WORKER", worker::built(project));
-    command::run(including_long(&mut cargo, long))
+    command::run(including_long(&mut without_end_to_end(project, "test"), long))
 }
 
 /// Builds the app out of what the tests were built from. On its own it would have fewer features
@@ -151,29 +149,17 @@ fn end_to_end(project: &Project, long: bool) -> Result<()> {
         println!("Skipped: only Linux has a WebDriver for the system's webview that needs no screen.");
         return Ok(());
     }
-    let mut compile = command::cargo(project, &project.root);
-    command::run(compile.args(["test", "--locked", "--package", END_TO_END, "--no-run"]))?;
-    let mut screen = Command::new("xvfb-run");
-    command::prepare_for_cargo(screen.current_dir(&project.root), project);
-    screen
-        .env("HEARTH_DESKTOP", build::desktop(project))
-        .env("HEARTH_WORKER", worker::built(project));
-    screen
-        .args(["--auto-servernum", "--server-args=-screen 0 1280x900x24"])
-        .arg(command::cargo_program());
-    // One window at a time: they would take the focus from each other.
-    screen.args([
-        "test",
-        "--locked",
-        "--package",
-        END_TO_END,
-        "--",
-        "--test-threads=1",
-    ]);
+    let mut cargo = command::cargo(project, &project.root);
+    cargo.args(["test", "--locked", "--package", END_TO_END]);
+    cargo.env("HEARTH_DESKTOP", build::desktop(project));
+    // Without it they open a screen of their own, and nobody's work is disturbed.
+    cargo.env_remove("DISPLAY");
+    // One window at a time, so that slow machines are not slower still.
+    cargo.args(["--", "--test-threads=1"]);
     if long {
-        screen.arg("--include-ignored");
+        cargo.arg("--include-ignored");
     }
-    command::run(&mut screen)
+    command::run(&mut cargo)
 }
 
 #[cfg(test)]
