@@ -21,7 +21,7 @@ impl Shell {
         let config = AppConfig {
             data: handle.path().app_data_dir()?,
             worker: worker()?,
-            built_in_model: handle.path().resource_dir()?.join("models/bard-Q8_0.gguf"),
+            built_in_model: built_in_model(handle)?,
         };
         let app = Arc::new(SetOnce::new());
         let opened = app.clone();
@@ -72,4 +72,12 @@ pub fn focus(handle: &AppHandle) {
 fn worker() -> tauri::Result<PathBuf> {
     let own = tauri::utils::platform::current_exe()?;
     Ok(own.with_file_name(format!("hearth-worker{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// The model lies beside the program in a development build, wherever that was built, and where the system keeps an
+/// installed program's resources else.
+fn built_in_model(handle: &AppHandle) -> tauri::Result<PathBuf> {
+    const FILE: &str = "models/bard-Q8_0.gguf";
+    let beside = tauri::utils::platform::current_exe()?.with_file_name(FILE);
+    if beside.exists() { Ok(beside) } else { Ok(handle.path().resource_dir()?.join(FILE)) }
 }

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use hearth_engine::protocol::Fault;
-use hearth_gguf::{GgufError, Header};
+use hearth_gguf::{GgufError, Header, Value};
 
 /// Architectures that mistral.rs 0.8.1 loads from GGUF (its `pipeline/gguf.rs`). `qwen3moe` is left out: it loads,
 /// then panics at the first token on a CPU.
@@ -47,8 +47,20 @@ pub fn check(path: &Path) -> Result<Header, Fault> {
     if header.unsigned("split.count").is_some_and(|parts| parts > 1) {
         return Err(Fault::BadModel { detail: "it is one part of a model split over several files".to_owned() });
     }
-    if !header.metadata.contains_key("tokenizer.ggml.tokens") {
+    let Some(Value::Array(vocabulary)) = header.metadata.get("tokenizer.ggml.tokens") else {
         return Err(Fault::BadModel { detail: "it has no tokenizer".to_owned() });
+    };
+    // mistral.rs would find out at the first token.
+    let width = header.unsigned(&format!("{architecture}.embedding_length"));
+    let embeddings = header.tensors.iter().find(|tensor| tensor.name == "token_embd.weight");
+    match embeddings.map(|tensor| tensor.shape.as_slice()) {
+        Some(&[columns, rows]) if Some(columns) == width && rows >= *vocabulary => {}
+        Some(shape) => {
+            let expected = width.map_or_else(|| "?".to_owned(), |width| width.to_string());
+            let detail = format!("its embeddings are {shape:?} where {expected} by {vocabulary} tokens are needed");
+            return Err(Fault::BadModel { detail });
+        }
+        None => return Err(Fault::BadModel { detail: "it has no embeddings".to_owned() }),
     }
     if header.text("tokenizer.chat_template").is_none() {
         return Err(Fault::BadTemplate { detail: "the file has none, so the model was not made for chats".to_owned() });

@@ -259,7 +259,7 @@ pub enum Fault {
         detail: String,
     },
     /// Another kind of file.
-    #[error("This file is not a GGUF model: {detail}. Choose a file whose name ends in .gguf.")]
+    #[error("This file is not a GGUF model that Hearth can read: {detail}. Choose a file whose name ends in .gguf.")]
     NotGguf {
         /// What it is instead.
         detail: String,

@@ -15,13 +15,14 @@ struct Stage {
 
 impl Stage {
     fn with(behaviour: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let tests = std::env::current_exe().unwrap();
         let suffix = std::env::consts::EXE_SUFFIX;
         let script = tests.parent().unwrap().with_file_name("examples").join(format!("scripted_worker{suffix}"));
         assert!(script.exists(), "cargo builds examples with the tests: {}", script.display());
         let worker = folder.path().join(format!("{behaviour}{suffix}"));
-        std::fs::copy(script, &worker).unwrap();
+        // Not a copy: a program that any process still holds open for writing cannot be started.
+        std::fs::hard_link(script, &worker).unwrap();
         std::fs::write(folder.path().join("model.gguf"), "").unwrap();
         let mut config = EngineConfig::new(worker, folder.path().join("home"));
         config.hello_within = Duration::from_secs(5);

@@ -137,7 +137,7 @@ impl Header {
     fn file_bytes(&self) -> Result<u64, GgufError> {
         let mut end = self.data_start;
         for tensor in &self.tensors {
-            let damaged = || GgufError::Damaged(format!("the size of tensor `{}`", tensor.name));
+            let damaged = || GgufError::Damaged(format!("an impossible size for tensor `{}`", tensor.name));
             let weights = tensor.shape.iter().try_fold(1_u64, |all, &n| all.checked_mul(n)).ok_or_else(damaged)?;
             let bytes = match tensor.tensor_type {
                 TensorType::Unknown(_) => 0,
@@ -201,7 +201,7 @@ fn tensor<R: Read>(reader: &mut Reader<R>) -> Result<Tensor, GgufError> {
     let name = reader.string()?;
     let dimensions = reader.u32()?;
     if dimensions > MOST_DIMENSIONS {
-        return Err(GgufError::Damaged(format!("tensor `{name}` has {dimensions} dimensions")));
+        return Err(GgufError::Damaged(format!("{dimensions} dimensions for tensor `{name}`")));
     }
     let shape = (0..dimensions).map(|_| reader.u64()).collect::<Result<_, _>>()?;
     let tensor_type = TensorType::from_id(reader.u32()?);

@@ -15,16 +15,16 @@ pub use tensor_type::TensorType;
 #[derive(Debug, thiserror::Error)]
 pub enum GgufError {
     /// The first four bytes are not `GGUF`.
-    #[error("this is not a GGUF file: it does not begin with the letters GGUF")]
+    #[error("it does not begin with the letters GGUF")]
     NotGguf,
     /// A version this reader does not know (or a big-endian file).
-    #[error("GGUF version {0} is not known; versions 2 and 3 are")]
+    #[error("its GGUF version is {0}; versions 2 and 3 are known")]
     Version(u32),
     /// The file ends inside the header.
-    #[error("the file ends at byte {0}, in the middle of its header: it is incomplete")]
+    #[error("it ends at byte {0}, in the middle of its header")]
     TruncatedHeader(u64),
     /// The file is shorter than its tensors need.
-    #[error("the file has {found} bytes and its tensors need {expected}: it is incomplete")]
+    #[error("it has {found} bytes and needs {expected}")]
     TruncatedData {
         /// Bytes that header and tensors take together.
         expected: u64,
@@ -32,9 +32,9 @@ pub enum GgufError {
         found: u64,
     },
     /// A count, length or value is beyond any real model's.
-    #[error("the header is damaged: {0}")]
+    #[error("its header claims {0}")]
     Damaged(String),
     /// The file could not be opened or read.
-    #[error("reading failed: {0}")]
+    #[error("{0}")]
     Io(#[from] std::io::Error),
 }
