@@ -14,7 +14,10 @@ use crate::shell::Shell;
 pub fn run() -> ExitCode {
     let log = tracing_subscriber::EnvFilter::try_from_env("HEARTH_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,hearth_worker=info"));
-    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(log)
+        .with_writer(std::io::stderr)
+        .init();
 
     let app = tauri::Builder::default()
         // First, so that a second start ends before it opens anything.
@@ -62,7 +65,9 @@ pub fn run() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            tracing::error!("Hearth could not open its window: {error}. Start it again; if that does not help, install it again.");
+            tracing::error!(
+                "Hearth could not open its window: {error}. Start it again; if that does not help, install it again."
+            );
             ExitCode::FAILURE
         }
     }

@@ -26,7 +26,10 @@ impl Shell {
         let app = Arc::new(SetOnce::new());
         let opened = app.clone();
         async_runtime::spawn(async move { opened.set(App::open(config).await) });
-        Ok(Self { app, events: Mutex::new(None) })
+        Ok(Self {
+            app,
+            events: Mutex::new(None),
+        })
     }
 
     /// The app, once it is open.
@@ -45,7 +48,12 @@ impl Shell {
                 }
             }
         });
-        if let Some(before) = self.events.lock().unwrap_or_else(PoisonError::into_inner).replace(forward) {
+        if let Some(before) = self
+            .events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(forward)
+        {
             before.abort();
         }
     }
@@ -79,5 +87,9 @@ fn worker() -> tauri::Result<PathBuf> {
 fn built_in_model(handle: &AppHandle) -> tauri::Result<PathBuf> {
     const FILE: &str = "models/bard-Q8_0.gguf";
     let beside = tauri::utils::platform::current_exe()?.with_file_name(FILE);
-    if beside.exists() { Ok(beside) } else { Ok(handle.path().resource_dir()?.join(FILE)) }
+    if beside.exists() {
+        Ok(beside)
+    } else {
+        Ok(handle.path().resource_dir()?.join(FILE))
+    }
 }

@@ -28,11 +28,13 @@ pub fn open() -> (mpsc::UnboundedReceiver<Request>, Outbox) {
     std::thread::spawn(move || {
         let mut pipe = std::io::stdout();
         while let Some(event) = events.blocking_recv() {
-            let written = serde_json::to_vec(&event).map_err(std::io::Error::from).and_then(|mut line| {
-                line.push(b'\n');
-                pipe.write_all(&line)?;
-                pipe.flush()
-            });
+            let written = serde_json::to_vec(&event)
+                .map_err(std::io::Error::from)
+                .and_then(|mut line| {
+                    line.push(b'\n');
+                    pipe.write_all(&line)?;
+                    pipe.flush()
+                });
             if written.is_err() {
                 std::process::exit(0);
             }
@@ -44,17 +46,26 @@ pub fn open() -> (mpsc::UnboundedReceiver<Request>, Outbox) {
         let mut line = Vec::new();
         loop {
             line.clear();
-            match pipe.by_ref().take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut line) {
+            match pipe
+                .by_ref()
+                .take(LONGEST_LINE as u64 + 1)
+                .read_until(b'\n', &mut line)
+            {
                 Ok(0) | Err(_) => std::process::exit(0),
                 Ok(_) if line.len() > LONGEST_LINE => {
                     let detail = format!("a request of more than {LONGEST_LINE} bytes");
-                    answers.send(Event::Failed { id: None, fault: Fault::Misunderstood { detail } });
+                    answers.send(Event::Failed {
+                        id: None,
+                        fault: Fault::Misunderstood { detail },
+                    });
                     let _ = pipe.skip_until(b'\n');
                 }
                 Ok(_) => match serde_json::from_slice(&line) {
                     Ok(request) => drop(received.send(request)),
                     Err(error) => {
-                        let fault = Fault::Misunderstood { detail: error.to_string() };
+                        let fault = Fault::Misunderstood {
+                            detail: error.to_string(),
+                        };
                         answers.send(Event::Failed { id: None, fault });
                     }
                 },

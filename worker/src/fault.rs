@@ -26,6 +26,10 @@ pub fn last_panic() -> String {
 
 /// The first line of an engine's error: what follows is a backtrace or a dump of the request.
 pub fn first_line(message: &str) -> String {
-    let line = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no details");
+    let line = message
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or("no details");
     line.trim_end_matches(['.', ':']).chars().take(300).collect()
 }

@@ -6,7 +6,8 @@ use either::Either;
 use hearth_engine::protocol::{ChatMessage, Event, Fault, RequestId, Sampling, StopReason};
 use indexmap::IndexMap;
 use mistralrs_core::{
-    Constraint, MistralRs, NormalRequest, Request, RequestMessage, Response, SamplingParams, TokenizationRequest,
+    Constraint, MistralRs, NormalRequest, Request, RequestMessage, Response, SamplingParams,
+    TokenizationRequest,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -55,7 +56,9 @@ pub async fn tokens(model: &Model, messages: &[ChatMessage]) -> Result<Vec<u32>,
     send(&model.runner, request).await?;
     match answer.recv().await {
         Some(Ok(tokens)) => Ok(tokens),
-        Some(Err(error)) => Err(Fault::BadTemplate { detail: first_line(&format!("{error:#}")) }),
+        Some(Err(error)) => Err(Fault::BadTemplate {
+            detail: first_line(&format!("{error:#}")),
+        }),
         None => Err(Fault::Panicked { detail: last_panic() }),
     }
 }
@@ -75,7 +78,11 @@ pub async fn reply(
     let prompt_tokens = prompt.len();
     if prompt_tokens >= model.context {
         let over = prompt_tokens + 1 - model.context;
-        return Err(Fault::PromptTooLong { prompt_tokens, context: model.context, over });
+        return Err(Fault::PromptTooLong {
+            prompt_tokens,
+            context: model.context,
+            over,
+        });
     }
     outbox.send(Event::Started { id, prompt_tokens });
 
@@ -109,7 +116,9 @@ pub async fn reply(
             // Dropping the channel makes mistral.rs give up at its next token.
             _ = &mut cancel => break StopReason::Cancelled,
         };
-        let Some(chunk) = chunk else { return Err(Fault::Panicked { detail: last_panic() }) };
+        let Some(chunk) = chunk else {
+            return Err(Fault::Panicked { detail: last_panic() });
+        };
         let (piece, ended) = piece(chunk)?;
         let passed = texts.push(&piece);
         tell(outbox, id, passed.text, &meter, prompt_tokens);
@@ -127,7 +136,11 @@ pub async fn reply(
     if stop != StopReason::StopString {
         tell(outbox, id, texts.finish(), &meter, prompt_tokens);
     }
-    Ok(Event::Done { id, stop, stats: meter.stats(prompt_tokens) })
+    Ok(Event::Done {
+        id,
+        stop,
+        stats: meter.stats(prompt_tokens),
+    })
 }
 
 fn tell(outbox: &Outbox, id: RequestId, text: String, meter: &Arc<Meter>, prompt_tokens: usize) {
@@ -135,7 +148,12 @@ fn tell(outbox: &Outbox, id: RequestId, text: String, meter: &Arc<Meter>, prompt
         let stats = meter.stats(prompt_tokens);
         let speed = stats.decode_tokens_per_second();
         let tokens_per_second = (speed > 0.0).then_some(speed as f32);
-        outbox.send(Event::Text { id, text, tokens: stats.reply_tokens, tokens_per_second });
+        outbox.send(Event::Text {
+            id,
+            text,
+            tokens: stats.reply_tokens,
+            tokens_per_second,
+        });
     }
 }
 
@@ -143,7 +161,9 @@ fn tell(outbox: &Outbox, id: RequestId, text: String, meter: &Arc<Meter>, prompt
 fn piece(chunk: Response) -> Result<(String, Option<StopReason>), Fault> {
     match chunk {
         Response::CompletionChunk(chunk) => {
-            let Some(choice) = chunk.choices.into_iter().next() else { return Ok((String::new(), None)) };
+            let Some(choice) = chunk.choices.into_iter().next() else {
+                return Ok((String::new(), None));
+            };
             let ended = choice.finish_reason.map(|reason| match reason.as_str() {
                 "length" => StopReason::Length,
                 "canceled" => StopReason::Cancelled,
@@ -151,13 +171,15 @@ fn piece(chunk: Response) -> Result<(String, Option<StopReason>), Fault> {
             });
             Ok((choice.text, ended))
         }
-        Response::InternalError(error) | Response::ValidationError(error) => {
-            Err(Fault::Engine { detail: first_line(&error.to_string()) })
-        }
-        Response::CompletionModelError(error, _) | Response::ModelError(error, _) => {
-            Err(Fault::Engine { detail: first_line(&error) })
-        }
-        _ => Err(Fault::Engine { detail: "an answer of the wrong kind".to_owned() }),
+        Response::InternalError(error) | Response::ValidationError(error) => Err(Fault::Engine {
+            detail: first_line(&error.to_string()),
+        }),
+        Response::CompletionModelError(error, _) | Response::ModelError(error, _) => Err(Fault::Engine {
+            detail: first_line(&error),
+        }),
+        _ => Err(Fault::Engine {
+            detail: "an answer of the wrong kind".to_owned(),
+        }),
     }
 }
 
@@ -176,6 +198,11 @@ fn params(sampling: Sampling, max_tokens: usize) -> SamplingParams {
 }
 
 async fn send(runner: &MistralRs, request: Request) -> Result<(), Fault> {
-    let engine = runner.get_sender(None).map_err(|error| Fault::Engine { detail: first_line(&error.to_string()) })?;
-    engine.send(request).await.map_err(|_| Fault::Panicked { detail: last_panic() })
+    let engine = runner.get_sender(None).map_err(|error| Fault::Engine {
+        detail: first_line(&error.to_string()),
+    })?;
+    engine
+        .send(request)
+        .await
+        .map_err(|_| Fault::Panicked { detail: last_panic() })
 }

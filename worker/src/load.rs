@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use hearth_engine::protocol::{ChatMessage, Fault, LoadedModel, RequestId, Role};
 use mistralrs_core::{
-    AdapterPaths, DefaultSchedulerMethod, DeviceMapSetting, GGUFLoaderBuilder, GGUFSpecificConfig, LocalModelPaths,
-    MistralRs, MistralRsBuilder, ModelDType, ModelPaths, Pipeline, SchedulerConfig,
+    AdapterPaths, DefaultSchedulerMethod, DeviceMapSetting, GGUFLoaderBuilder, GGUFSpecificConfig,
+    LocalModelPaths, MistralRs, MistralRsBuilder, ModelDType, ModelPaths, Pipeline, SchedulerConfig,
 };
 
 use crate::connection::Outbox;
@@ -41,12 +41,21 @@ pub async fn load(
 ) -> Result<(Model, LoadedModel), Fault> {
     let start = Instant::now();
     let checked = path.clone();
-    let header = tokio::task::spawn_blocking(move || preflight::check(&checked)).await.map_err(panicked)??;
+    let header = tokio::task::spawn_blocking(move || preflight::check(&checked))
+        .await
+        .map_err(panicked)??;
     let progress = Progress::report(id, &path, outbox.clone());
     let weights = tokio::task::spawn_blocking(move || read_weights(&path));
-    let pipeline = weights.await.map_err(panicked)?.map_err(|error| Fault::BadModel { detail: words(&error) })?;
+    let pipeline = weights
+        .await
+        .map_err(panicked)?
+        .map_err(|error| Fault::BadModel {
+            detail: words(&error),
+        })?;
     let trained_context = pipeline.lock().await.get_metadata().max_seq_len;
-    let context = context.unwrap_or(DEFAULT_CONTEXT).clamp(1, trained_context.max(1));
+    let context = context
+        .unwrap_or(DEFAULT_CONTEXT)
+        .clamp(1, trained_context.max(1));
     let runner = start_engine(pipeline).await?;
     let model = Model { runner, context };
     try_template(&model).await?;
@@ -65,7 +74,9 @@ type SharedPipeline = Arc<tokio::sync::Mutex<dyn Pipeline + Send + Sync>>;
 /// Reads the weights. The paths are given one by one, so mistral.rs neither asks the Hub nor picks up the
 /// `generation_config.json` that another model left in the same folder.
 fn read_weights(path: &Path) -> anyhow::Result<SharedPipeline> {
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let loader = GGUFLoaderBuilder::new(
         None,
         None,
@@ -107,7 +118,9 @@ async fn start_engine(pipeline: SharedPipeline) -> Result<Arc<MistralRs>, Fault>
     for _ in 0..ATTEMPTS {
         let builder = MistralRsBuilder::new(
             pipeline.clone(),
-            SchedulerConfig::DefaultScheduler { method: method.clone() },
+            SchedulerConfig::DefaultScheduler {
+                method: method.clone(),
+            },
             false,
             None,
         );
@@ -120,7 +133,10 @@ async fn start_engine(pipeline: SharedPipeline) -> Result<Arc<MistralRs>, Fault>
 
 /// Renders the shortest chat: a template that does not work is told now and not at the first question.
 async fn try_template(model: &Model) -> Result<(), Fault> {
-    let hello = [ChatMessage { role: Role::User, content: "Hello".to_owned() }];
+    let hello = [ChatMessage {
+        role: Role::User,
+        content: "Hello".to_owned(),
+    }];
     match generate::tokens(model, &hello).await {
         Err(Fault::Panicked { detail }) => Err(Fault::BadTemplate { detail }),
         other => other.map(drop),

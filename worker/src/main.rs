@@ -19,7 +19,11 @@ use hearth_engine::protocol::{Event, PROTOCOL_VERSION};
 fn main() {
     let log = tracing_subscriber::EnvFilter::try_from_env("HEARTH_WORKER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(log)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
     fault::remember_panics();
 
     let (requests, outbox) = connection::open();
@@ -30,7 +34,11 @@ fn main() {
         cpu_features: cpu::features(),
     });
     // mistral.rs blocks inside its start-up and needs a runtime of several threads.
-    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime.block_on(session::run(requests, outbox)),
         Err(error) => {
             tracing::error!("the runtime did not start: {error}");

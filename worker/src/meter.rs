@@ -24,7 +24,10 @@ struct Seen {
 impl Meter {
     /// Starts the clock.
     pub fn start() -> Arc<Self> {
-        Arc::new(Self { start: Instant::now(), seen: Mutex::default() })
+        Arc::new(Self {
+            start: Instant::now(),
+            seen: Mutex::default(),
+        })
     }
 
     /// What the reply has taken so far.
@@ -35,7 +38,10 @@ impl Meter {
             prompt_tokens,
             reply_tokens: seen.tokens,
             prompt_milliseconds: seen.first.map_or(0.0, |first| milliseconds(self.start, first)),
-            decode_milliseconds: seen.first.zip(seen.last).map_or(0.0, |(first, last)| milliseconds(first, last)),
+            decode_milliseconds: seen
+                .first
+                .zip(seen.last)
+                .map_or(0.0, |(first, last)| milliseconds(first, last)),
         }
     }
 }

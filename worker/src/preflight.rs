@@ -8,12 +8,20 @@ use hearth_gguf::{GgufError, Header, Value};
 
 /// Architectures that mistral.rs 0.8.1 loads from GGUF (its `pipeline/gguf.rs`). `qwen3moe` is left out: it loads,
 /// then panics at the first token on a CPU.
-const ARCHITECTURES: [&str; 7] = ["llama", "mistral3", "phi2", "phi3", "qwen2", "qwen3", "starcoder2"];
+const ARCHITECTURES: [&str; 7] = [
+    "llama",
+    "mistral3",
+    "phi2",
+    "phi3",
+    "qwen2",
+    "qwen3",
+    "starcoder2",
+];
 
 /// Tensor types that candle reads.
 const TENSOR_TYPES: [&str; 15] = [
-    "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q8_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
-    "Q8_K",
+    "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q8_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K",
+    "Q6_K", "Q8_K",
 ];
 
 /// Reads the header and refuses what the engine would fail on.
@@ -23,13 +31,21 @@ const TENSOR_TYPES: [&str; 15] = [
 /// chat template.
 pub fn check(path: &Path) -> Result<Header, Fault> {
     let header = Header::open(path).map_err(|error| match error {
-        GgufError::Io(error) if error.kind() == ErrorKind::NotFound => Fault::FileMissing { path: path.into() },
-        GgufError::Io(error) => Fault::Unreadable { detail: error.to_string() },
-        GgufError::NotGguf | GgufError::Version(_) => Fault::NotGguf { detail: error.to_string() },
-        GgufError::TruncatedHeader(_) | GgufError::TruncatedData { .. } => {
-            Fault::Truncated { detail: error.to_string() }
+        GgufError::Io(error) if error.kind() == ErrorKind::NotFound => {
+            Fault::FileMissing { path: path.into() }
         }
-        GgufError::Damaged(_) => Fault::BadModel { detail: error.to_string() },
+        GgufError::Io(error) => Fault::Unreadable {
+            detail: error.to_string(),
+        },
+        GgufError::NotGguf | GgufError::Version(_) => Fault::NotGguf {
+            detail: error.to_string(),
+        },
+        GgufError::TruncatedHeader(_) | GgufError::TruncatedData { .. } => Fault::Truncated {
+            detail: error.to_string(),
+        },
+        GgufError::Damaged(_) => Fault::BadModel {
+            detail: error.to_string(),
+        },
     })?;
     let architecture = header.architecture().unwrap_or("unnamed");
     if !ARCHITECTURES.contains(&architecture) {
@@ -41,29 +57,46 @@ pub fn check(path: &Path) -> Result<Header, Fault> {
     for tensor in &header.tensors {
         let name = tensor.tensor_type.name();
         if !TENSOR_TYPES.contains(&name.as_str()) {
-            return Err(Fault::UnsupportedTensor { tensor: tensor.name.clone(), tensor_type: name });
+            return Err(Fault::UnsupportedTensor {
+                tensor: tensor.name.clone(),
+                tensor_type: name,
+            });
         }
     }
     if header.unsigned("split.count").is_some_and(|parts| parts > 1) {
-        return Err(Fault::BadModel { detail: "it is one part of a model split over several files".to_owned() });
+        return Err(Fault::BadModel {
+            detail: "it is one part of a model split over several files".to_owned(),
+        });
     }
     let Some(Value::Array(vocabulary)) = header.metadata.get("tokenizer.ggml.tokens") else {
-        return Err(Fault::BadModel { detail: "it has no tokenizer".to_owned() });
+        return Err(Fault::BadModel {
+            detail: "it has no tokenizer".to_owned(),
+        });
     };
     // mistral.rs would find out at the first token.
     let width = header.unsigned(&format!("{architecture}.embedding_length"));
-    let embeddings = header.tensors.iter().find(|tensor| tensor.name == "token_embd.weight");
+    let embeddings = header
+        .tensors
+        .iter()
+        .find(|tensor| tensor.name == "token_embd.weight");
     match embeddings.map(|tensor| tensor.shape.as_slice()) {
         Some(&[columns, rows]) if Some(columns) == width && rows >= *vocabulary => {}
         Some(shape) => {
             let expected = width.map_or_else(|| "?".to_owned(), |width| width.to_string());
-            let detail = format!("its embeddings are {shape:?} where {expected} by {vocabulary} tokens are needed");
+            let detail =
+                format!("its embeddings are {shape:?} where {expected} by {vocabulary} tokens are needed");
             return Err(Fault::BadModel { detail });
         }
-        None => return Err(Fault::BadModel { detail: "it has no embeddings".to_owned() }),
+        None => {
+            return Err(Fault::BadModel {
+                detail: "it has no embeddings".to_owned(),
+            });
+        }
     }
     if header.text("tokenizer.chat_template").is_none() {
-        return Err(Fault::BadTemplate { detail: "the file has none, so the model was not made for chats".to_owned() });
+        return Err(Fault::BadTemplate {
+            detail: "the file has none, so the model was not made for chats".to_owned(),
+        });
     }
     Ok(header)
 }

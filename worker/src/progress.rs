@@ -45,7 +45,9 @@ impl Drop for Progress {
 #[cfg(target_os = "linux")]
 fn bytes_read() -> u64 {
     let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
-    io.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok()).unwrap_or(0)
+    io.lines()
+        .find_map(|line| line.strip_prefix("rchar: ")?.parse().ok())
+        .unwrap_or(0)
 }
 
 /// Bytes this process has read so far: from the disk on macOS, where a file in the page cache loads too quickly for
@@ -57,5 +59,7 @@ fn bytes_read() -> u64 {
     let mut system = System::new();
     let disk = ProcessRefreshKind::nothing().with_disk_usage();
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, disk);
-    system.process(pid).map_or(0, |process| process.disk_usage().total_read_bytes)
+    system
+        .process(pid)
+        .map_or(0, |process| process.disk_usage().total_read_bytes)
 }

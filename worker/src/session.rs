@@ -41,7 +41,9 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                     working = Some((id, oneshot::channel().0));
                 }
             }
-            Request::Load { id, .. } | Request::Generate { id, .. } | Request::Count { id, .. } if working.is_some() => {
+            Request::Load { id, .. } | Request::Generate { id, .. } | Request::Count { id, .. }
+                if working.is_some() =>
+            {
                 refuse(id, Fault::Busy);
             }
             Request::Load { id, .. } if model.is_some() => refuse(id, Fault::Busy),
@@ -51,15 +53,25 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                 let (outbox, ended) = (outbox.clone(), ended.clone());
                 tokio::spawn(async move {
                     let end = match load(id, path, context, &outbox).await {
-                        Ok((model, loaded)) => {
-                            Ended { model: Some(Arc::new(model)), event: Event::Loaded { id, model: loaded } }
-                        }
-                        Err(fault) => Ended { model: None, event: Event::Failed { id: Some(id), fault } },
+                        Ok((model, loaded)) => Ended {
+                            model: Some(Arc::new(model)),
+                            event: Event::Loaded { id, model: loaded },
+                        },
+                        Err(fault) => Ended {
+                            model: None,
+                            event: Event::Failed { id: Some(id), fault },
+                        },
                     };
                     let _ = ended.send(end);
                 });
             }
-            Request::Generate { id, messages, sampling, max_tokens, stop } => {
+            Request::Generate {
+                id,
+                messages,
+                sampling,
+                max_tokens,
+                stop,
+            } => {
                 let Some(model) = model.clone() else {
                     refuse(id, Fault::NoModel);
                     continue;
@@ -67,7 +79,12 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                 let (cancel, cancelled) = oneshot::channel();
                 working = Some((id, cancel));
                 let (outbox, ended) = (outbox.clone(), ended.clone());
-                let question = Question { messages, sampling, max_tokens, stop };
+                let question = Question {
+                    messages,
+                    sampling,
+                    max_tokens,
+                    stop,
+                };
                 tokio::spawn(async move {
                     let done = generate::reply(&model, id, question, &outbox, cancelled).await;
                     let _ = ended.send(after(id, model, done));
@@ -83,7 +100,10 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                 let ended = ended.clone();
                 tokio::spawn(async move {
                     let counted = generate::tokens(&model, &messages).await;
-                    let counted = counted.map(|tokens| Event::Counted { id, tokens: tokens.len() });
+                    let counted = counted.map(|tokens| Event::Counted {
+                        id,
+                        tokens: tokens.len(),
+                    });
                     let _ = ended.send(after(id, model, counted));
                 });
             }
@@ -95,5 +115,8 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
 fn after(id: RequestId, model: Arc<Model>, result: Result<Event, Fault>) -> Ended {
     let keep = !matches!(result, Err(Fault::Panicked { .. }));
     let event = result.unwrap_or_else(|fault| Event::Failed { id: Some(id), fault });
-    Ended { model: keep.then_some(model), event }
+    Ended {
+        model: keep.then_some(model),
+        event,
+    }
 }

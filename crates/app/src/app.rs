@@ -64,9 +64,15 @@ impl App {
     /// Opens the database and prepares the engine. A database that does not open is no error: the app starts, says
     /// why in [`Start::store_fault`], and [`App::retry_store`] tries again.
     pub async fn open(config: AppConfig) -> Self {
-        let engine = Engine::new(EngineConfig::new(config.worker.clone(), config.data.join("engine")));
+        let engine = Engine::new(EngineConfig::new(
+            config.worker.clone(),
+            config.data.join("engine"),
+        ));
         let (events, _) = broadcast::channel(EVENTS);
-        let not_open = ErrorReport::new(crate::ErrorCode::Internal, "The chats are not open yet. Try again.");
+        let not_open = ErrorReport::new(
+            crate::ErrorCode::Internal,
+            "The chats are not open yet. Try again.",
+        );
         let app = Self {
             config: Arc::new(config),
             engine,
@@ -159,7 +165,9 @@ impl App {
     }
 
     pub(crate) fn tell_engine(&self) {
-        self.tell(AppEvent::Engine { engine: self.engine_state() });
+        self.tell(AppEvent::Engine {
+            engine: self.engine_state(),
+        });
     }
 
     pub(crate) fn chosen(&self) -> Option<ModelRecord> {
@@ -183,7 +191,9 @@ impl App {
     }
 
     fn state_of(&self, status: EngineStatus) -> EngineState {
-        let reply = self.active_reply().map(|active| (active.chat_id, active.message_id));
+        let reply = self
+            .active_reply()
+            .map(|active| (active.chat_id, active.message_id));
         EngineState::new(status, self.chosen().map(Model::from), reply)
     }
 
@@ -192,7 +202,9 @@ impl App {
         while status.changed().await.is_ok() {
             let now = status.borrow_and_update().clone();
             let passing = matches!(now, EngineStatus::Loading { .. } | EngineStatus::Answering { .. });
-            self.tell(AppEvent::Engine { engine: self.state_of(now) });
+            self.tell(AppEvent::Engine {
+                engine: self.state_of(now),
+            });
             if passing {
                 tokio::time::sleep(STATE_EVERY).await;
             }

@@ -27,7 +27,10 @@ impl App {
     pub async fn rename_chat(&self, id: &str, title: &str) -> Result<Chat, ErrorReport> {
         let title: String = title.split_whitespace().collect::<Vec<_>>().join(" ");
         if title.is_empty() {
-            return Err(ErrorReport::new(ErrorCode::InvalidInput, "A chat needs a name. Type one, or cancel."));
+            return Err(ErrorReport::new(
+                ErrorCode::InvalidInput,
+                "A chat needs a name. Type one, or cancel.",
+            ));
         }
         let title: String = title.chars().take(LONGEST_TITLE).collect();
         let chat = self.store().await?.rename_chat(id, &title).await?;
@@ -81,7 +84,11 @@ impl App {
         if !chat.title.is_empty() {
             return Ok(chat.clone());
         }
-        Ok(self.store().await?.rename_chat(&chat.id, &title_of(question)).await?)
+        Ok(self
+            .store()
+            .await?
+            .rename_chat(&chat.id, &title_of(question))
+            .await?)
     }
 
     pub(crate) async fn tell_chats(&self) {
@@ -95,7 +102,11 @@ impl App {
 
 /// The first line of a question, cut at a word.
 fn title_of(question: &str) -> String {
-    let line = question.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("New chat");
+    let line = question
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or("New chat");
     if line.chars().count() <= TITLE_LENGTH {
         return line.to_owned();
     }

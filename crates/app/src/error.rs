@@ -71,7 +71,11 @@ pub struct ErrorReport {
 impl ErrorReport {
     /// A report without details.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: None }
+        Self {
+            code,
+            message: message.into(),
+            details: None,
+        }
     }
 }
 
@@ -89,7 +93,11 @@ impl From<EngineError> for ErrorReport {
             EngineError::Worker(WorkerError::Misbehaved { .. }) => (ErrorCode::EngineDied, None),
             EngineError::Fault(fault) => (fault_code(fault), serde_json::to_value(fault).ok()),
         };
-        Self { code, message, details }
+        Self {
+            code,
+            message,
+            details,
+        }
     }
 }
 
@@ -133,9 +141,9 @@ pub(crate) fn unreadable_model(path: &std::path::Path, error: &GgufError) -> Err
         GgufError::NotGguf | GgufError::Version(_) => Fault::NotGguf { detail },
         GgufError::TruncatedHeader(_) | GgufError::TruncatedData { .. } => Fault::Truncated { detail },
         GgufError::Damaged(_) => Fault::BadModel { detail },
-        GgufError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Fault::FileMissing { path: path.to_path_buf() }
-        }
+        GgufError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => Fault::FileMissing {
+            path: path.to_path_buf(),
+        },
         GgufError::Io(_) => Fault::Unreadable { detail },
     };
     EngineError::from(fault).into()

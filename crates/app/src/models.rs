@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hearth_engine::EngineError;
 use hearth_gguf::Header;
 use hearth_store::{ModelRecord, NewModel};
 use serde::Serialize;
@@ -81,10 +82,13 @@ impl App {
     /// # Errors
     /// [`ErrorCode::NotFound`], or the store's.
     pub async fn load_model(&self, id: &str) -> Result<(), ErrorReport> {
-        let record = self.store().await?.model(id).await?;
+        let store = self.store().await?;
+        let record = store.model(id).await?;
+        store.set_setting(LAST_MODEL, &record.id).await?;
         self.choose(Some(record.clone()));
         let app = self.clone();
-        tokio::spawn(async move { app.load_chosen(record).await });
+        // Its outcome is in the engine's state.
+        tokio::spawn(async move { drop(app.load_record(record).await) });
         Ok(())
     }
 
@@ -111,22 +115,23 @@ impl App {
         Ok(())
     }
 
-    pub(crate) async fn load_chosen(&self, record: ModelRecord) {
-        if self.engine.load(record.path, None).await.is_ok()
-            && let Ok(store) = self.store().await
-        {
+    /// Loads a model and notes when.
+    pub(crate) async fn load_record(&self, record: ModelRecord) -> Result<(), EngineError> {
+        self.engine.load(record.path, None).await?;
+        if let Ok(store) = self.store().await {
             // A list that could not be updated is no reason to say that the model did not load.
             let _ = store.touch_model(&record.id).await;
-            let _ = store.set_setting(LAST_MODEL, &record.id).await;
             self.tell_models().await;
         }
+        Ok(())
     }
 
     /// Puts the built-in model on the list, at the place where this installation has it, and chooses the model that
     /// was used last.
     pub(crate) async fn open_models(&self) -> Result<(), ErrorReport> {
         if self.config.built_in_model.exists() {
-            self.remember(self.config.built_in_model.clone(), Some(BUILT_IN)).await?;
+            self.remember(self.config.built_in_model.clone(), Some(BUILT_IN))
+                .await?;
         }
         let store = self.store().await?;
         if let Some(last) = store.setting::<String>(LAST_MODEL).await? {
@@ -137,16 +142,30 @@ impl App {
 
     async fn remember(&self, path: PathBuf, id: Option<&str>) -> Result<ModelRecord, ErrorReport> {
         let opened = path.clone();
-        let header = tokio::task::spawn_blocking(move || Header::open(&opened).map_err(|e| unreadable_model(&opened, &e)));
-        let header = header.await.map_err(|error| ErrorReport::new(ErrorCode::Internal, error.to_string()))??;
+        let header = tokio::task::spawn_blocking(move || {
+            Header::open(&opened).map_err(|e| unreadable_model(&opened, &e))
+        });
+        let header = header
+            .await
+            .map_err(|error| ErrorReport::new(ErrorCode::Internal, error.to_string()))??;
         let size_bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let name = match header.text("general.name").map(str::trim) {
             Some(name) if id.is_some() && !name.is_empty() => capitalised(name),
             // Files of one model differ in quantisation, which only the file's name tells.
             _ => stem,
         };
-        let new = NewModel { id: id.map(str::to_owned), path, name, size_bytes, built_in: id.is_some() };
+        let new = NewModel {
+            id: id.map(str::to_owned),
+            path,
+            name,
+            size_bytes,
+            built_in: id.is_some(),
+        };
         Ok(self.store().await?.remember_model(new).await?)
     }
 
@@ -159,5 +178,7 @@ impl App {
 
 fn capitalised(name: &str) -> String {
     let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -57,9 +57,15 @@ impl App {
     pub async fn edit_and_resend(&self, message: &str, text: &str) -> Result<Turn, ErrorReport> {
         let question = self.store().await?.message(message).await?;
         if question.role != MessageRole::User {
-            return Err(ErrorReport::new(ErrorCode::InvalidInput, "Only your own messages can be edited."));
+            return Err(ErrorReport::new(
+                ErrorCode::InvalidInput,
+                "Only your own messages can be edited.",
+            ));
         }
-        let parent = question.parent_id.as_deref().map_or(Parent::Root, Parent::Message);
+        let parent = question
+            .parent_id
+            .as_deref()
+            .map_or(Parent::Root, Parent::Message);
         self.ask(&question.chat_id, parent, text).await
     }
 
@@ -72,7 +78,10 @@ impl App {
         let store = self.store().await?;
         let before = store.message(message).await?;
         let (MessageRole::Assistant, Some(question)) = (before.role, before.parent_id) else {
-            return Err(ErrorReport::new(ErrorCode::InvalidInput, "Only replies can be written anew."));
+            return Err(ErrorReport::new(
+                ErrorCode::InvalidInput,
+                "Only replies can be written anew.",
+            ));
         };
         let place = self.take_place(&before.chat_id)?;
         let reply = store.begin_reply(&question, &model).await?;
@@ -109,7 +118,9 @@ impl App {
     /// one flush.
     pub(crate) fn complete_from_memory(&self, messages: &mut [Message]) {
         let Some(active) = self.active_reply() else { return };
-        if let Some(reply) = messages.iter_mut().find(|message| message.id == active.message_id)
+        if let Some(reply) = messages
+            .iter_mut()
+            .find(|message| message.id == active.message_id)
             && reply.status == MessageStatus::Streaming
         {
             reply.content = active.text.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -119,7 +130,10 @@ impl App {
     async fn ask(&self, chat: &str, parent: Parent<'_>, text: &str) -> Result<Turn, ErrorReport> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(ErrorReport::new(ErrorCode::InvalidInput, "There is no question to send. Type one first."));
+            return Err(ErrorReport::new(
+                ErrorCode::InvalidInput,
+                "There is no question to send. Type one first.",
+            ));
         }
         if text.len() > LONGEST_QUESTION {
             let message = "This message is longer than any model can read. Shorten it and send it again.";
@@ -148,13 +162,19 @@ impl App {
             stop: Arc::new(watch::channel(false).0),
             over,
         });
-        Ok(Place { app: self.clone(), _over: sender })
+        Ok(Place {
+            app: self.clone(),
+            _over: sender,
+        })
     }
 
     fn model_name(&self) -> Result<String, ErrorReport> {
         match self.chosen() {
             Some(model) => Ok(model.name),
-            None => Err(ErrorReport::new(ErrorCode::NoModel, "No model is chosen. Choose one to get an answer.")),
+            None => Err(ErrorReport::new(
+                ErrorCode::NoModel,
+                "No model is chosen. Choose one to get an answer.",
+            )),
         }
     }
 
@@ -172,7 +192,10 @@ impl App {
             active.clone()
         };
         let Some(active) = active else {
-            return Err(ErrorReport::new(ErrorCode::Internal, "The reply was lost before it began. Try again."));
+            return Err(ErrorReport::new(
+                ErrorCode::Internal,
+                "The reply was lost before it began. Try again.",
+            ));
         };
         let writer = store.reply_writer(&reply.id);
         let app = self.clone();
@@ -182,10 +205,22 @@ impl App {
         Ok(())
     }
 
-    async fn stream(&self, place: Place, active: Active, mut writer: ReplyWriter, reply: Message, history: Vec<Message>) {
+    async fn stream(
+        &self,
+        place: Place,
+        active: Active,
+        mut writer: ReplyWriter,
+        reply: Message,
+        history: Vec<Message>,
+    ) {
         self.tell_chats().await;
         let mut stopped = active.stop.subscribe();
-        let mut untold = Untold { app: self, active: &active, length: 0, text: String::new() };
+        let mut untold = Untold {
+            app: self,
+            active: &active,
+            length: 0,
+            text: String::new(),
+        };
         let mut ticks = interval_at(Instant::now() + TEXT_EVERY, TEXT_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
 
@@ -193,7 +228,10 @@ impl App {
             Err(error) => End::failed(&error, true),
             Ok(false) => End::stopped(),
             Ok(true) => {
-                let question = Question { messages: spoken(history), ..Question::default() };
+                let question = Question {
+                    messages: spoken(history),
+                    ..Question::default()
+                };
                 let mut events = self.engine.generate(question);
                 let mut told = false;
                 loop {
@@ -224,28 +262,47 @@ impl App {
             Err(error) => {
                 let content = active.text.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let error = Some(format!("This reply could not be saved. {error}"));
-                Message { content, status: MessageStatus::Error, error, ..reply }
+                Message {
+                    content,
+                    status: MessageStatus::Error,
+                    error,
+                    ..reply
+                }
             }
         };
         drop(place);
-        self.tell(AppEvent::ReplyDone { chat_id: active.chat_id.clone(), message });
+        self.tell(AppEvent::ReplyDone {
+            chat_id: active.chat_id.clone(),
+            message,
+        });
         self.tell_engine();
         self.tell_chats().await;
     }
 
     /// Sees to it that the chosen model is in memory. `false` when the person stopped waiting.
     async fn wake(&self, stopped: &mut watch::Receiver<bool>) -> Result<bool, EngineError> {
-        let status = self.engine.status().borrow().clone();
-        let Some(chosen) = self.chosen() else { return Ok(true) };
-        let there = match &status {
-            EngineStatus::Ready(ready) | EngineStatus::Answering { ready, .. } => ready.path == chosen.path,
-            _ => false,
-        };
-        if there {
+        let Some(chosen) = self.chosen() else {
             return Ok(true);
-        }
+        };
+        let awake = async {
+            let mut status = self.engine.status();
+            let settled = status.wait_for(
+                |status| !matches!(status, EngineStatus::Loading { path, .. } if *path == chosen.path),
+            );
+            let there = match settled.await.as_deref() {
+                Ok(EngineStatus::Ready(ready) | EngineStatus::Answering { ready, .. }) => {
+                    ready.path == chosen.path
+                }
+                _ => false,
+            };
+            if there {
+                Ok(())
+            } else {
+                self.load_record(chosen.clone()).await
+            }
+        };
         tokio::select! {
-            loaded = self.engine.load(chosen.path, None) => loaded.map(|_| true),
+            awake = awake => awake.map(|()| true),
             _ = stopped.wait_for(|&stop| stop) => Ok(false),
         }
     }
@@ -266,7 +323,11 @@ impl Untold<'_> {
             return;
         }
         let text = std::mem::take(&mut self.text);
-        self.active.text.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+        self.active
+            .text
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_str(&text);
         let offset = self.length;
         self.length += text.encode_utf16().count();
         self.app.tell(AppEvent::ReplyText {
@@ -304,16 +365,32 @@ impl End {
             tokens_per_second: stats.decode_tokens_per_second(),
             stop,
         };
-        Self { status, error: None, stats: Some(stats) }
+        Self {
+            status,
+            error: None,
+            stats: Some(stats),
+        }
     }
 
     fn failed(error: &EngineError, nothing_yet: bool) -> Self {
-        let status = if nothing_yet { MessageStatus::Error } else { MessageStatus::Interrupted };
-        Self { status, error: Some(error.to_string()), stats: None }
+        let status = if nothing_yet {
+            MessageStatus::Error
+        } else {
+            MessageStatus::Interrupted
+        };
+        Self {
+            status,
+            error: Some(error.to_string()),
+            stats: None,
+        }
     }
 
     fn stopped() -> Self {
-        Self { status: MessageStatus::Stopped, error: None, stats: None }
+        Self {
+            status: MessageStatus::Stopped,
+            error: None,
+            stats: None,
+        }
     }
 }
 
@@ -330,7 +407,10 @@ fn spoken(history: Vec<Message>) -> Vec<ChatMessage> {
             MessageRole::User => Role::User,
             MessageRole::Assistant => Role::Assistant,
         };
-        ChatMessage { role, content: message.content }
+        ChatMessage {
+            role,
+            content: message.content,
+        }
     })
     .collect()
 }

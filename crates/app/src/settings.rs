@@ -21,13 +21,16 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { idle_unload_minutes: Some(15) }
+        Self {
+            idle_unload_minutes: Some(15),
+        }
     }
 }
 
 impl Settings {
     pub(crate) fn idle_unload(self) -> Option<Duration> {
-        self.idle_unload_minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60))
+        self.idle_unload_minutes
+            .map(|minutes| Duration::from_secs(u64::from(minutes) * 60))
     }
 }
 
@@ -45,7 +48,10 @@ impl App {
     /// # Errors
     /// [`ErrorCode::InvalidInput`], or the store's.
     pub async fn set_settings(&self, settings: Settings) -> Result<Settings, ErrorReport> {
-        if settings.idle_unload_minutes.is_some_and(|minutes| !(1..=LONGEST_IDLE_MINUTES).contains(&minutes)) {
+        if settings
+            .idle_unload_minutes
+            .is_some_and(|minutes| !(1..=LONGEST_IDLE_MINUTES).contains(&minutes))
+        {
             let message = "The time before a model is unloaded must be between one minute and a day.";
             return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
         }

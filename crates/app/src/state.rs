@@ -66,26 +66,48 @@ impl EngineState {
     pub(crate) fn new(status: EngineStatus, model: Option<Model>, reply: Option<(String, String)>) -> Self {
         let Some(model) = model else {
             return match status {
-                EngineStatus::Failed { error, .. } => Self::Failed { model: None, error: error.into() },
+                EngineStatus::Failed { error, .. } => Self::Failed {
+                    model: None,
+                    error: error.into(),
+                },
                 _ => Self::NoModel,
             };
         };
         match status {
             EngineStatus::Empty | EngineStatus::Asleep { .. } => Self::Asleep { model },
-            EngineStatus::Loading { fraction, after, .. } => {
-                Self::Loading { model, fraction, after: after.map(Into::into) }
-            }
-            EngineStatus::Failed { error, .. } => Self::Failed { model: Some(model), error: error.into() },
-            EngineStatus::Ready(ready) => {
-                Self::Ready { model, context: ready.model.context, backend: ready.backend }
-            }
-            EngineStatus::Answering { ready, tokens_per_second } => {
+            EngineStatus::Loading { fraction, after, .. } => Self::Loading {
+                model,
+                fraction,
+                after: after.map(Into::into),
+            },
+            EngineStatus::Failed { error, .. } => Self::Failed {
+                model: Some(model),
+                error: error.into(),
+            },
+            EngineStatus::Ready(ready) => Self::Ready {
+                model,
+                context: ready.model.context,
+                backend: ready.backend,
+            },
+            EngineStatus::Answering {
+                ready,
+                tokens_per_second,
+            } => {
                 let (context, backend) = (ready.model.context, ready.backend);
                 match reply {
-                    Some((chat_id, message_id)) => {
-                        Self::Answering { model, context, backend, chat_id, message_id, tokens_per_second }
-                    }
-                    None => Self::Ready { model, context, backend },
+                    Some((chat_id, message_id)) => Self::Answering {
+                        model,
+                        context,
+                        backend,
+                        chat_id,
+                        message_id,
+                        tokens_per_second,
+                    },
+                    None => Self::Ready {
+                        model,
+                        context,
+                        backend,
+                    },
                 }
             }
         }

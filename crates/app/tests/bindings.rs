@@ -10,7 +10,9 @@ use ts_rs::{Config, TS};
 
 fn files(folder: &Path) -> BTreeMap<String, String> {
     let entries = std::fs::read_dir(folder).unwrap();
-    let paths = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let paths = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file());
     paths
         .map(|path| {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -36,5 +38,9 @@ fn the_committed_types_are_those_of_the_structs() {
             std::fs::write(committed.join(name), text).unwrap();
         }
     }
-    assert_eq!(files(&committed), files(fresh.path()), "run `cargo xtask bindings` and commit what it writes");
+    assert_eq!(
+        files(&committed),
+        files(fresh.path()),
+        "run `cargo xtask bindings` and commit what it writes"
+    );
 }

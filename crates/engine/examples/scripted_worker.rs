@@ -18,7 +18,11 @@ fn main() {
     if behaviour == "silent" {
         std::thread::sleep(Duration::from_secs(3600));
     }
-    let protocol = if behaviour == "from_another_release" { 99 } else { PROTOCOL_VERSION };
+    let protocol = if behaviour == "from_another_release" {
+        99
+    } else {
+        PROTOCOL_VERSION
+    };
     tell(&Event::Hello {
         protocol,
         engine: "script".to_owned(),
@@ -29,7 +33,10 @@ fn main() {
         match request {
             Request::Load { id, path, .. } => load(&behaviour, id, &path),
             Request::Generate { id, .. } => reply(&behaviour, id, &exe, &requests),
-            Request::Count { id, messages } => tell(&Event::Counted { id, tokens: messages.len() }),
+            Request::Count { id, messages } => tell(&Event::Counted {
+                id,
+                tokens: messages.len(),
+            }),
             Request::Cancel { .. } => {}
         }
     }
@@ -43,10 +50,17 @@ fn load(behaviour: &str, id: u64, path: &std::path::Path) {
         _ => {}
     }
     if !path.exists() {
-        return tell(&Event::Failed { id: Some(id), fault: Fault::FileMissing { path: path.into() } });
+        return tell(&Event::Failed {
+            id: Some(id),
+            fault: Fault::FileMissing { path: path.into() },
+        });
     }
-    let model =
-        LoadedModel { architecture: "script".to_owned(), context: 100, trained_context: 100, load_milliseconds: 1 };
+    let model = LoadedModel {
+        architecture: "script".to_owned(),
+        context: 100,
+        trained_context: 100,
+        load_milliseconds: 1,
+    };
     tell(&Event::Loaded { id, model });
     if behaviour == "dies_idle" {
         std::thread::sleep(STEP * 10);
@@ -58,7 +72,12 @@ fn reply(behaviour: &str, id: u64, exe: &std::path::Path, requests: &Receiver<Re
     tell(&Event::Started { id, prompt_tokens: 7 });
     let words = if behaviour == "deaf" { usize::MAX } else { 20 };
     for word in 0..words {
-        tell(&Event::Text { id, text: format!("{word} "), tokens: word + 1, tokens_per_second: Some(100.0) });
+        tell(&Event::Text {
+            id,
+            text: format!("{word} "),
+            tokens: word + 1,
+            tokens_per_second: Some(100.0),
+        });
         let marker = exe.with_extension("died");
         match behaviour {
             "dies_answering" if word == 2 => die("I am slain"),
@@ -71,12 +90,22 @@ fn reply(behaviour: &str, id: u64, exe: &std::path::Path, requests: &Receiver<Re
             _ => {}
         }
         std::thread::sleep(STEP);
-        let cancelled = requests.try_iter().any(|request| matches!(request, Request::Cancel { id: of } if of == id));
+        let cancelled = requests
+            .try_iter()
+            .any(|request| matches!(request, Request::Cancel { id: of } if of == id));
         if cancelled && behaviour != "deaf" {
-            return tell(&Event::Done { id, stop: StopReason::Cancelled, stats: ReplyStats::default() });
+            return tell(&Event::Done {
+                id,
+                stop: StopReason::Cancelled,
+                stats: ReplyStats::default(),
+            });
         }
     }
-    tell(&Event::Done { id, stop: StopReason::End, stats: ReplyStats::default() });
+    tell(&Event::Done {
+        id,
+        stop: StopReason::End,
+        stats: ReplyStats::default(),
+    });
 }
 
 /// Ends with the app, as a worker must.
@@ -108,4 +137,3 @@ fn die(last_words: &str) -> ! {
     eprintln!("{last_words}");
     std::process::exit(3);
 }
-

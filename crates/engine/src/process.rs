@@ -29,7 +29,9 @@ pub enum WorkerError {
         detail: String,
     },
     /// The program is from another release of Hearth.
-    #[error("The engine speaks version {found} of the protocol and this app version {PROTOCOL_VERSION}. Install Hearth again.")]
+    #[error(
+        "The engine speaks version {found} of the protocol and this app version {PROTOCOL_VERSION}. Install Hearth again."
+    )]
     OtherVersion {
         /// What the worker said.
         found: u32,
@@ -64,13 +66,17 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts the program and waits for its hello.
     pub(crate) async fn start(config: &EngineConfig, threads: usize) -> Result<Self, WorkerError> {
-        let mut child = command(&config.worker, &config.home, threads).spawn().map_err(|error| {
-            WorkerError::NotStarted { detail: format!("{} ({error})", config.worker.display()) }
-        })?;
+        let mut child = command(&config.worker, &config.home, threads)
+            .spawn()
+            .map_err(|error| WorkerError::NotStarted {
+                detail: format!("{} ({error})", config.worker.display()),
+            })?;
         let (Some(input), Some(output), Some(errors)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return Err(WorkerError::NotStarted { detail: "its pipes are missing".to_owned() });
+            return Err(WorkerError::NotStarted {
+                detail: "its pipes are missing".to_owned(),
+            });
         };
         let last_words = Arc::new(Mutex::new(None));
         tokio::spawn(keep_last_words(BufReader::new(errors), last_words.clone()));
@@ -78,9 +84,21 @@ impl Worker {
         let line_too_long = Arc::new(AtomicBool::new(false));
         tokio::spawn(read_events(BufReader::new(output), sender, line_too_long.clone()));
         let backend = String::new();
-        let mut worker = Self { child, input: Some(input), events, line_too_long, last_words, backend };
+        let mut worker = Self {
+            child,
+            input: Some(input),
+            events,
+            line_too_long,
+            last_words,
+            backend,
+        };
         match tokio::time::timeout(config.hello_within, worker.next_event()).await {
-            Ok(Ok(Event::Hello { protocol, backend, engine, cpu_features })) => {
+            Ok(Ok(Event::Hello {
+                protocol,
+                backend,
+                engine,
+                cpu_features,
+            })) => {
                 if protocol != PROTOCOL_VERSION {
                     return Err(WorkerError::OtherVersion { found: protocol });
                 }
@@ -88,21 +106,24 @@ impl Worker {
                 worker.backend = backend;
                 Ok(worker)
             }
-            Ok(Ok(other)) => {
-                Err(WorkerError::Misbehaved { detail: format!("it began with {}", summary(&other)) })
-            }
+            Ok(Ok(other)) => Err(WorkerError::Misbehaved {
+                detail: format!("it began with {}", summary(&other)),
+            }),
             Ok(Err(error)) => Err(error),
             Err(_) => {
                 let seconds = config.hello_within.as_secs();
-                Err(WorkerError::Misbehaved { detail: format!("it said nothing for {seconds} seconds") })
+                Err(WorkerError::Misbehaved {
+                    detail: format!("it said nothing for {seconds} seconds"),
+                })
             }
         }
     }
 
     /// Sends one request.
     pub(crate) async fn send(&mut self, request: &Request) -> Result<(), WorkerError> {
-        let mut line = serde_json::to_vec(request)
-            .map_err(|error| WorkerError::Misbehaved { detail: error.to_string() })?;
+        let mut line = serde_json::to_vec(request).map_err(|error| WorkerError::Misbehaved {
+            detail: error.to_string(),
+        })?;
         line.push(b'\n');
         let sent = match &mut self.input {
             Some(input) => input.write_all(&line).await.is_ok() && input.flush().await.is_ok(),
@@ -122,7 +143,10 @@ impl Worker {
     /// Ends the process: asks first, so that it can let go of devices, then kills it.
     pub(crate) async fn stop(mut self) {
         drop(self.input.take());
-        if tokio::time::timeout(EXIT_WITHIN, self.child.wait()).await.is_err() {
+        if tokio::time::timeout(EXIT_WITHIN, self.child.wait())
+            .await
+            .is_err()
+        {
             let _ = self.child.kill().await;
         }
     }
@@ -142,7 +166,11 @@ impl Worker {
                 "it closed its pipe without ending".to_owned()
             }
         };
-        let last_words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let last_words = self
+            .last_words
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         WorkerError::Died { status, last_words }
     }
 }
@@ -152,8 +180,14 @@ fn command(worker: &Path, home: &Path, threads: usize) -> Command {
     // mistral.rs makes folders under HF_HOME and would read a token there; both thread pools take every logical core
     // unless told.
     command.env("HF_HOME", home).env("HF_HUB_OFFLINE", "1");
-    command.env("RAYON_NUM_THREADS", threads.to_string()).env("CANDLE_NUM_THREADS", threads.to_string());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .env("RAYON_NUM_THREADS", threads.to_string())
+        .env("CANDLE_NUM_THREADS", threads.to_string());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     #[cfg(windows)]
     {
         const CREATE_NO_WINDOW: u32 = 0x0800_0000;
@@ -178,7 +212,10 @@ async fn read_events(
                 }
                 Err(_) => {
                     let start = String::from_utf8_lossy(&line[..line.len().min(200)]).into_owned();
-                    tracing::warn!(line = start, "the worker printed a line that is not the protocol's");
+                    tracing::warn!(
+                        line = start,
+                        "the worker printed a line that is not the protocol's"
+                    );
                 }
             },
             Ok(Line::TooLong) => return line_too_long.store(true, Ordering::Relaxed),
@@ -204,7 +241,8 @@ fn in_words(status: ExitStatus) -> String {
         use std::os::unix::process::ExitStatusExt;
         match status.signal() {
             Some(9) => {
-                return "it was killed (signal 9), most likely because the computer ran out of memory".to_owned();
+                return "it was killed (signal 9), most likely because the computer ran out of memory"
+                    .to_owned();
             }
             Some(signal) => return format!("it was ended by signal {signal}"),
             None => {}

@@ -194,7 +194,13 @@ pub struct Sampling {
 impl Default for Sampling {
     /// Suits most chat models. `top_k` also spares the engine a sort of the whole vocabulary for every token.
     fn default() -> Self {
-        Self { temperature: 0.7, top_k: Some(64), top_p: Some(0.95), min_p: None, repetition_penalty: None }
+        Self {
+            temperature: 0.7,
+            top_k: Some(64),
+            top_p: Some(0.95),
+            min_p: None,
+            repetition_penalty: None,
+        }
     }
 }
 
@@ -239,7 +245,11 @@ impl ReplyStats {
 }
 
 fn per_second(tokens: usize, milliseconds: f64) -> f64 {
-    if milliseconds > 0.0 { tokens as f64 * 1000.0 / milliseconds } else { 0.0 }
+    if milliseconds > 0.0 {
+        tokens as f64 * 1000.0 / milliseconds
+    } else {
+        0.0
+    }
 }
 
 /// Why the worker could not do what it was asked. The text is for the person in front of the screen.
@@ -253,13 +263,17 @@ pub enum Fault {
         path: PathBuf,
     },
     /// The system refuses to open or read the file.
-    #[error("The model file could not be read: {detail}. Check its permissions and the disk, then try again.")]
+    #[error(
+        "The model file could not be read: {detail}. Check its permissions and the disk, then try again."
+    )]
     Unreadable {
         /// The system's words.
         detail: String,
     },
     /// Another kind of file.
-    #[error("This file is not a GGUF model that Hearth can read: {detail}. Choose a file whose name ends in .gguf.")]
+    #[error(
+        "This file is not a GGUF model that Hearth can read: {detail}. Choose a file whose name ends in .gguf."
+    )]
     NotGguf {
         /// What it is instead.
         detail: String,
@@ -279,7 +293,9 @@ pub enum Fault {
         supported: Vec<String>,
     },
     /// A quantisation that the engine does not know.
-    #[error("The engine cannot read the quantisation {tensor_type} (tensor {tensor}). Choose another file of the same model, such as Q4_K_M or Q8_0.")]
+    #[error(
+        "The engine cannot read the quantisation {tensor_type} (tensor {tensor}). Choose another file of the same model, such as Q4_K_M or Q8_0."
+    )]
     UnsupportedTensor {
         /// The first such tensor.
         tensor: String,
@@ -287,19 +303,25 @@ pub enum Fault {
         tensor_type: String,
     },
     /// The chat template does not parse or cannot render this chat.
-    #[error("The model's chat template does not work: {detail}. The file was made wrongly; look for another of the same model.")]
+    #[error(
+        "The model's chat template does not work: {detail}. The file was made wrongly; look for another of the same model."
+    )]
     BadTemplate {
         /// The template engine's words.
         detail: String,
     },
     /// The file contradicts itself.
-    #[error("The model could not be loaded: {detail}. The file may be damaged or made for another program; try another file.")]
+    #[error(
+        "The model could not be loaded: {detail}. The file may be damaged or made for another program; try another file."
+    )]
     BadModel {
         /// What is wrong.
         detail: String,
     },
     /// The chat is longer than the context.
-    #[error("This chat is {over} tokens too long: it has {prompt_tokens} and the model's context holds {context}. Start a new chat, or shorten the message.")]
+    #[error(
+        "This chat is {over} tokens too long: it has {prompt_tokens} and the model's context holds {context}. Start a new chat, or shorten the message."
+    )]
     PromptTooLong {
         /// Tokens of the prompt.
         prompt_tokens: usize,

@@ -162,10 +162,23 @@ impl Reply {
 }
 
 enum Command {
-    Load { path: PathBuf, context: Option<usize>, done: oneshot::Sender<Result<LoadedModel, EngineError>> },
-    Generate { question: Question, events: mpsc::UnboundedSender<ReplyEvent>, cancel: oneshot::Receiver<()> },
-    Count { messages: Vec<ChatMessage>, done: oneshot::Sender<Result<usize, EngineError>> },
-    Unload { done: oneshot::Sender<()> },
+    Load {
+        path: PathBuf,
+        context: Option<usize>,
+        done: oneshot::Sender<Result<LoadedModel, EngineError>>,
+    },
+    Generate {
+        question: Question,
+        events: mpsc::UnboundedSender<ReplyEvent>,
+        cancel: oneshot::Receiver<()>,
+    },
+    Count {
+        messages: Vec<ChatMessage>,
+        done: oneshot::Sender<Result<usize, EngineError>>,
+    },
+    Unload {
+        done: oneshot::Sender<()>,
+    },
     IdleUnload(Option<Duration>),
 }
 
@@ -205,8 +218,15 @@ impl Engine {
     pub fn generate(&self, question: Question) -> Reply {
         let (events, received) = mpsc::unbounded_channel();
         let (cancel, cancelled) = oneshot::channel();
-        self.command(Command::Generate { question, events, cancel: cancelled });
-        Reply { events: received, cancel: Some(cancel) }
+        self.command(Command::Generate {
+            question,
+            events,
+            cancel: cancelled,
+        });
+        Reply {
+            events: received,
+            cancel: Some(cancel),
+        }
     }
 
     /// Counts a chat's tokens with the loaded model's template.

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hearth_engine::protocol::{ChatMessage, Fault, Role, StopReason};
-use hearth_engine::{Engine, EngineConfig, EngineError, EngineStatus, Question, Reply, ReplyEvent, WorkerError};
+use hearth_engine::{
+    Engine, EngineConfig, EngineError, EngineStatus, Question, Reply, ReplyEvent, WorkerError,
+};
 use tempfile::TempDir;
 
 /// A worker of the given behaviour, and a model file for it.
@@ -18,8 +20,16 @@ impl Stage {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let tests = std::env::current_exe().unwrap();
         let suffix = std::env::consts::EXE_SUFFIX;
-        let script = tests.parent().unwrap().with_file_name("examples").join(format!("scripted_worker{suffix}"));
-        assert!(script.exists(), "cargo builds examples with the tests: {}", script.display());
+        let script = tests
+            .parent()
+            .unwrap()
+            .with_file_name("examples")
+            .join(format!("scripted_worker{suffix}"));
+        assert!(
+            script.exists(),
+            "cargo builds examples with the tests: {}",
+            script.display()
+        );
         let worker = folder.path().join(format!("{behaviour}{suffix}"));
         // Not a copy: a program that any process still holds open for writing cannot be started.
         std::fs::hard_link(script, &worker).unwrap();
@@ -46,8 +56,14 @@ impl Stage {
 }
 
 fn hello() -> Question {
-    let message = ChatMessage { role: Role::User, content: "Hello".to_owned() };
-    Question { messages: vec![message], ..Question::default() }
+    let message = ChatMessage {
+        role: Role::User,
+        content: "Hello".to_owned(),
+    };
+    Question {
+        messages: vec![message],
+        ..Question::default()
+    }
 }
 
 /// A reply's text, and its last event.
@@ -65,7 +81,11 @@ async fn to_the_end(mut reply: Reply) -> (String, ReplyEvent) {
 async fn until(engine: &Engine, wanted: impl Fn(&EngineStatus) -> bool) -> EngineStatus {
     let mut status = engine.status();
     let wait = status.wait_for(|status| wanted(status));
-    tokio::time::timeout(Duration::from_secs(30), wait).await.expect("the status comes").unwrap().clone()
+    tokio::time::timeout(Duration::from_secs(30), wait)
+        .await
+        .expect("the status comes")
+        .unwrap()
+        .clone()
 }
 
 fn words(count: usize) -> String {
@@ -81,7 +101,13 @@ async fn a_good_worker_loads_answers_counts_and_unloads() {
     assert!(matches!(&*engine.status().borrow(), EngineStatus::Ready(ready) if ready.backend == "paper"));
     let (text, end) = to_the_end(engine.generate(hello())).await;
     assert_eq!(text, words(20));
-    assert!(matches!(end, ReplyEvent::Done { stop: StopReason::End, .. }));
+    assert!(matches!(
+        end,
+        ReplyEvent::Done {
+            stop: StopReason::End,
+            ..
+        }
+    ));
     assert_eq!(engine.count(hello().messages).await.unwrap(), 1);
     engine.unload().await;
     assert_eq!(*engine.status().borrow(), EngineStatus::Empty);
@@ -95,7 +121,13 @@ async fn a_cancelled_reply_ends_and_the_next_one_is_whole() {
     let mut reply = engine.generate(hello());
     while !matches!(reply.next().await, Some(ReplyEvent::Text(_))) {}
     reply.cancel();
-    assert!(matches!(to_the_end(reply).await.1, ReplyEvent::Done { stop: StopReason::Cancelled, .. }));
+    assert!(matches!(
+        to_the_end(reply).await.1,
+        ReplyEvent::Done {
+            stop: StopReason::Cancelled,
+            ..
+        }
+    ));
     let mut dropped = engine.generate(hello());
     dropped.next().await;
     drop(dropped);
@@ -125,7 +157,10 @@ async fn a_silent_worker_is_given_up() {
     let mut stage = Stage::with("silent");
     stage.config.hello_within = Duration::from_millis(300);
     let error = stage.engine().load(stage.model(), None).await.unwrap_err();
-    assert!(matches!(error, EngineError::Worker(WorkerError::Misbehaved { .. })), "{error}");
+    assert!(
+        matches!(error, EngineError::Worker(WorkerError::Misbehaved { .. })),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -150,7 +185,10 @@ async fn a_file_that_fails_says_so_and_the_next_one_loads() {
     let gone = stage.folder.path().join("gone.gguf");
     let error = engine.load(gone.clone(), None).await.unwrap_err();
     assert_eq!(error, Fault::FileMissing { path: gone.clone() }.into());
-    assert_eq!(*engine.status().borrow(), EngineStatus::Failed { path: gone, error });
+    assert_eq!(
+        *engine.status().borrow(),
+        EngineStatus::Failed { path: gone, error }
+    );
     engine.load(stage.model(), None).await.unwrap();
 }
 
@@ -160,7 +198,9 @@ async fn a_death_in_mid_reply_is_told_and_the_worker_starts_once_more() {
     let engine = stage.loaded().await;
     let (text, end) = to_the_end(engine.generate(hello())).await;
     assert_eq!(text, words(3));
-    let ReplyEvent::Failed(error) = end else { panic!("{end:?}") };
+    let ReplyEvent::Failed(error) = end else {
+        panic!("{end:?}")
+    };
     assert!(error.to_string().contains("exit status 3"), "{error}");
     assert!(error.to_string().contains("I am slain, once"), "{error}");
     until(&engine, |status| matches!(status, EngineStatus::Ready(_))).await;
@@ -172,8 +212,14 @@ async fn a_worker_that_dies_at_every_reply_is_not_restarted_for_ever() {
     let stage = Stage::with("dies_answering");
     let engine = stage.loaded().await;
     for _ in 0..2 {
-        assert!(matches!(to_the_end(engine.generate(hello())).await.1, ReplyEvent::Failed(_)));
-        until(&engine, |status| matches!(status, EngineStatus::Ready(_) | EngineStatus::Failed { .. })).await;
+        assert!(matches!(
+            to_the_end(engine.generate(hello())).await.1,
+            ReplyEvent::Failed(_)
+        ));
+        until(&engine, |status| {
+            matches!(status, EngineStatus::Ready(_) | EngineStatus::Failed { .. })
+        })
+        .await;
     }
     assert!(matches!(&*engine.status().borrow(), EngineStatus::Failed { .. }));
 }
@@ -183,7 +229,9 @@ async fn a_worker_that_dies_idle_is_restarted_once() {
     let stage = Stage::with("dies_idle");
     let engine = stage.loaded().await;
     let status = until(&engine, |status| matches!(status, EngineStatus::Failed { .. })).await;
-    let EngineStatus::Failed { error, .. } = status else { unreachable!() };
+    let EngineStatus::Failed { error, .. } = status else {
+        unreachable!()
+    };
     assert!(error.to_string().contains("nobody asked"), "{error}");
 }
 
@@ -199,7 +247,13 @@ async fn a_line_without_end_ends_the_worker() {
     let engine = Stage::with("prints_a_long_line").loaded().await;
     let (text, end) = to_the_end(engine.generate(hello())).await;
     assert_eq!(text, words(3));
-    assert!(matches!(end, ReplyEvent::Failed(EngineError::Worker(WorkerError::Misbehaved { .. }))), "{end:?}");
+    assert!(
+        matches!(
+            end,
+            ReplyEvent::Failed(EngineError::Worker(WorkerError::Misbehaved { .. }))
+        ),
+        "{end:?}"
+    );
 }
 
 #[tokio::test]
@@ -209,7 +263,13 @@ async fn a_worker_that_does_not_stop_when_told_is_ended() {
     reply.next().await;
     reply.cancel();
     let (_, end) = to_the_end(reply).await;
-    assert!(matches!(end, ReplyEvent::Failed(EngineError::Worker(WorkerError::Misbehaved { .. }))), "{end:?}");
+    assert!(
+        matches!(
+            end,
+            ReplyEvent::Failed(EngineError::Worker(WorkerError::Misbehaved { .. }))
+        ),
+        "{end:?}"
+    );
 }
 
 #[tokio::test]
@@ -220,7 +280,11 @@ async fn another_model_or_an_unload_ends_what_is_going_on() {
         let (engine, model) = (engine.clone(), stage.model());
         async move { engine.load(model, None).await }
     });
-    until(&engine, |status| matches!(status, EngineStatus::Loading { fraction, .. } if *fraction > 0.0)).await;
+    until(
+        &engine,
+        |status| matches!(status, EngineStatus::Loading { fraction, .. } if *fraction > 0.0),
+    )
+    .await;
     engine.unload().await;
     assert_eq!(loading.await.unwrap(), Err(EngineError::Replaced));
     assert_eq!(*engine.status().borrow(), EngineStatus::Empty);
@@ -230,7 +294,10 @@ async fn another_model_or_an_unload_ends_what_is_going_on() {
     let mut reply = engine.generate(hello());
     reply.next().await;
     engine.load(stage.model(), None).await.unwrap();
-    assert_eq!(to_the_end(reply).await.1, ReplyEvent::Failed(EngineError::Replaced));
+    assert_eq!(
+        to_the_end(reply).await.1,
+        ReplyEvent::Failed(EngineError::Replaced)
+    );
 }
 
 #[tokio::test]

@@ -21,7 +21,11 @@ impl Stage {
         let tests = std::env::current_exe().unwrap();
         let name = format!("hearth-worker{}", std::env::consts::EXE_SUFFIX);
         let worker = tests.parent().unwrap().with_file_name(name);
-        assert!(worker.exists(), "{} is put there by `cargo xtask test`", worker.display());
+        assert!(
+            worker.exists(),
+            "{} is put there by `cargo xtask test`",
+            worker.display()
+        );
         let engine = Engine::new(EngineConfig::new(worker, folder.path().join("home")));
         Self { folder, engine }
     }
@@ -49,8 +53,14 @@ impl Stage {
 }
 
 fn question(text: &str) -> Question {
-    let message = ChatMessage { role: Role::User, content: text.to_owned() };
-    Question { messages: vec![message], ..Question::default() }
+    let message = ChatMessage {
+        role: Role::User,
+        content: text.to_owned(),
+    };
+    Question {
+        messages: vec![message],
+        ..Question::default()
+    }
 }
 
 async fn to_the_end(mut reply: Reply) -> (String, ReplyEvent) {
@@ -75,13 +85,26 @@ fn stop_of(end: &ReplyEvent) -> StopReason {
 async fn a_scripted_model_says_its_sentence_at_every_temperature() {
     let stage = Stage::saying(FOX).await;
     for temperature in [0.0, 0.7, 1.5] {
-        let sampling = Sampling { temperature, ..Sampling::default() };
-        let (text, end) = stage.ask(Question { sampling, ..question("What does the fox do?") }).await;
+        let sampling = Sampling {
+            temperature,
+            ..Sampling::default()
+        };
+        let (text, end) = stage
+            .ask(Question {
+                sampling,
+                ..question("What does the fox do?")
+            })
+            .await;
         assert_eq!(text, FOX);
-        let ReplyEvent::Done { stop, stats } = end else { panic!("{end:?}") };
+        let ReplyEvent::Done { stop, stats } = end else {
+            panic!("{end:?}")
+        };
         assert_eq!(stop, StopReason::End);
         assert!(stats.prompt_tokens > 10 && stats.reply_tokens > 10, "{stats:?}");
-        assert!(stats.decode_tokens_per_second() > 0.0 && stats.prompt_tokens_per_second() > 0.0, "{stats:?}");
+        assert!(
+            stats.decode_tokens_per_second() > 0.0 && stats.prompt_tokens_per_second() > 0.0,
+            "{stats:?}"
+        );
     }
 }
 
@@ -94,9 +117,18 @@ async fn the_built_in_model_answers_a_whole_conversation() {
     let mut chat = question("What is love?");
     for more in ["And what is death?", "Farewell."] {
         let (text, end) = stage.ask(chat.clone()).await;
-        assert!(!text.trim().is_empty() && matches!(end, ReplyEvent::Done { .. }), "{text:?} {end:?}");
-        chat.messages.push(ChatMessage { role: Role::Assistant, content: text });
-        chat.messages.push(ChatMessage { role: Role::User, content: more.to_owned() });
+        assert!(
+            !text.trim().is_empty() && matches!(end, ReplyEvent::Done { .. }),
+            "{text:?} {end:?}"
+        );
+        chat.messages.push(ChatMessage {
+            role: Role::Assistant,
+            content: text,
+        });
+        chat.messages.push(ChatMessage {
+            role: Role::User,
+            content: more.to_owned(),
+        });
     }
 }
 
@@ -104,7 +136,14 @@ async fn the_built_in_model_answers_a_whole_conversation() {
 async fn progress_rises_to_ready() {
     let stage = Stage::new();
     let file = stage.file("model.gguf");
-    ModelFile::scripted(&Script::saying(FOX).unwrap()).shape(Shape { layers: 8, dim: 512, ..Shape::TINY }).write(&file).unwrap();
+    ModelFile::scripted(&Script::saying(FOX).unwrap())
+        .shape(Shape {
+            layers: 8,
+            dim: 512,
+            ..Shape::TINY
+        })
+        .write(&file)
+        .unwrap();
     let mut status = stage.engine.status();
     let watch = tokio::spawn(async move {
         let mut seen = Vec::new();
@@ -118,7 +157,10 @@ async fn progress_rises_to_ready() {
     });
     stage.engine.load(file, None).await.unwrap();
     let seen = watch.await.unwrap();
-    assert!(seen.is_sorted() && seen.iter().all(|fraction| (0.0..=1.0).contains(fraction)), "{seen:?}");
+    assert!(
+        seen.is_sorted() && seen.iter().all(|fraction| (0.0..=1.0).contains(fraction)),
+        "{seen:?}"
+    );
     assert!(seen.last().is_some_and(|&last| last > 0.0), "{seen:?}");
 }
 
@@ -126,9 +168,22 @@ async fn progress_rises_to_ready() {
 async fn stop_texts_end_a_reply_and_never_show() {
     let stage = Stage::saying(FOX).await;
     let stop = vec!["lazy dog".to_owned(), "never said".to_owned()];
-    let (text, end) = stage.ask(Question { stop, ..question("Hm?") }).await;
-    assert_eq!((text.as_str(), stop_of(&end)), ("The quick brown fox jumps over a ", StopReason::StopString));
-    let (text, end) = stage.ask(Question { stop: vec!["foxes".to_owned()], ..question("Hm?") }).await;
+    let (text, end) = stage
+        .ask(Question {
+            stop,
+            ..question("Hm?")
+        })
+        .await;
+    assert_eq!(
+        (text.as_str(), stop_of(&end)),
+        ("The quick brown fox jumps over a ", StopReason::StopString)
+    );
+    let (text, end) = stage
+        .ask(Question {
+            stop: vec!["foxes".to_owned()],
+            ..question("Hm?")
+        })
+        .await;
     assert_eq!((text.as_str(), stop_of(&end)), (FOX, StopReason::End));
 }
 
@@ -136,8 +191,15 @@ async fn stop_texts_end_a_reply_and_never_show() {
 async fn a_reply_is_as_long_as_was_asked() {
     let stage = Stage::with(&ModelFile::scripted(&Script::counting(200).unwrap())).await;
     for most in [1, 2, 17] {
-        let (text, end) = stage.ask(Question { max_tokens: Some(most), ..question("Count.") }).await;
-        let ReplyEvent::Done { stop, stats } = end else { panic!("{end:?}") };
+        let (text, end) = stage
+            .ask(Question {
+                max_tokens: Some(most),
+                ..question("Count.")
+            })
+            .await;
+        let ReplyEvent::Done { stop, stats } = end else {
+            panic!("{end:?}")
+        };
         assert_eq!((stop, stats.reply_tokens), (StopReason::Length, most), "{text}");
         assert!(Script::counting(200).unwrap().text().starts_with(&text), "{text}");
     }
@@ -145,8 +207,17 @@ async fn a_reply_is_as_long_as_was_asked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelling_ends_a_long_reply_and_leaves_the_engine_ready() {
-    let slow = Shape { layers: 8, dim: 512, ..Shape::TINY };
-    let stage = Stage::with(&ModelFile::scripted(&Script::counting(1500).unwrap()).shape(slow).context(8192)).await;
+    let slow = Shape {
+        layers: 8,
+        dim: 512,
+        ..Shape::TINY
+    };
+    let stage = Stage::with(
+        &ModelFile::scripted(&Script::counting(1500).unwrap())
+            .shape(slow)
+            .context(8192),
+    )
+    .await;
     let mut reply = stage.engine.generate(question("Count."));
     let mut before = String::new();
     while before.len() < 20 {
@@ -161,8 +232,18 @@ async fn cancelling_ends_a_long_reply_and_leaves_the_engine_ready() {
     assert_eq!(stop_of(&end), StopReason::Cancelled);
     let whole = Script::counting(1500).unwrap().text();
     let said = before + &after;
-    assert!(whole.starts_with(&said) && said.len() < whole.len(), "{} of {}", said.len(), whole.len());
-    let (text, _) = stage.ask(Question { max_tokens: Some(5), ..question("Count again.") }).await;
+    assert!(
+        whole.starts_with(&said) && said.len() < whole.len(),
+        "{} of {}",
+        said.len(),
+        whole.len()
+    );
+    let (text, _) = stage
+        .ask(Question {
+            max_tokens: Some(5),
+            ..question("Count again.")
+        })
+        .await;
     assert!(whole.starts_with(&text) && !text.is_empty());
 }
 
@@ -172,15 +253,27 @@ async fn the_context_is_kept_to_and_a_prompt_beyond_it_says_by_how_much() {
     let short = question("Count.");
     let prompt = stage.engine.count(short.messages.clone()).await.unwrap();
     let (_, end) = stage.ask(short).await;
-    let ReplyEvent::Done { stop, stats } = end else { panic!("{end:?}") };
-    assert_eq!((stop, stats.prompt_tokens, stats.reply_tokens), (StopReason::Length, prompt, 96 - prompt));
+    let ReplyEvent::Done { stop, stats } = end else {
+        panic!("{end:?}")
+    };
+    assert_eq!(
+        (stop, stats.prompt_tokens, stats.reply_tokens),
+        (StopReason::Length, prompt, 96 - prompt)
+    );
 
     let long = question(&"word ".repeat(50));
     let prompt_tokens = stage.engine.count(long.messages.clone()).await.unwrap();
     let (text, end) = stage.ask(long).await;
-    let fault = Fault::PromptTooLong { prompt_tokens, context: 96, over: prompt_tokens - 95 };
+    let fault = Fault::PromptTooLong {
+        prompt_tokens,
+        context: 96,
+        over: prompt_tokens - 95,
+    };
     assert_eq!((text.as_str(), end), ("", ReplyEvent::Failed(fault.into())));
-    assert!(matches!(&*stage.engine.status().borrow(), EngineStatus::Ready(_)), "the model stays");
+    assert!(
+        matches!(&*stage.engine.status().borrow(), EngineStatus::Ready(_)),
+        "the model stays"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,21 +288,35 @@ async fn an_empty_chat_is_an_error_and_not_a_crash() {
 async fn bad_files_are_refused_in_words_and_the_next_file_loads() {
     let stage = Stage::new();
     let good = stage.file("good.gguf");
-    ModelFile::scripted(&Script::saying(FOX).unwrap()).write(&good).unwrap();
+    ModelFile::scripted(&Script::saying(FOX).unwrap())
+        .write(&good)
+        .unwrap();
     for bad in BadFile::ALL {
         let file = stage.file("bad.gguf");
         bad.write(&file).unwrap();
-        let error = stage.engine.load(file, None).await.expect_err(&format!("{bad:?} loaded"));
-        let EngineError::Fault(fault) = &error else { panic!("{bad:?} killed the worker: {error}") };
+        let error = stage
+            .engine
+            .load(file, None)
+            .await
+            .expect_err(&format!("{bad:?} loaded"));
+        let EngineError::Fault(fault) = &error else {
+            panic!("{bad:?} killed the worker: {error}")
+        };
         use BadFile as Bad;
         let expected = match bad {
-            Bad::Empty | Bad::NotGguf | Bad::OldVersion | Bad::FutureVersion => matches!(fault, Fault::NotGguf { .. }),
+            Bad::Empty | Bad::NotGguf | Bad::OldVersion | Bad::FutureVersion => {
+                matches!(fault, Fault::NotGguf { .. })
+            }
             Bad::TruncatedHeader | Bad::TruncatedWeights => matches!(fault, Fault::Truncated { .. }),
             Bad::UnknownArchitecture => {
                 matches!(fault, Fault::UnsupportedArchitecture { architecture, .. } if architecture == "gemma3")
             }
-            Bad::Iq4XsTensor => matches!(fault, Fault::UnsupportedTensor { tensor_type, .. } if tensor_type == "IQ4_XS"),
-            Bad::Mxfp4Tensor => matches!(fault, Fault::UnsupportedTensor { tensor_type, .. } if tensor_type == "MXFP4"),
+            Bad::Iq4XsTensor => {
+                matches!(fault, Fault::UnsupportedTensor { tensor_type, .. } if tensor_type == "IQ4_XS")
+            }
+            Bad::Mxfp4Tensor => {
+                matches!(fault, Fault::UnsupportedTensor { tensor_type, .. } if tensor_type == "MXFP4")
+            }
             Bad::UnknownTensorType => matches!(fault, Fault::UnsupportedTensor { .. }),
             Bad::BadTemplate => matches!(fault, Fault::BadTemplate { .. }),
             Bad::NoArchitecture
@@ -225,7 +332,10 @@ async fn bad_files_are_refused_in_words_and_the_next_file_loads() {
         };
         assert!(expected, "{bad:?}: {fault:?}");
         let sentence = error.to_string();
-        assert!(sentence.len() > 40 && sentence.ends_with('.') && !sentence.contains("panicked"), "{bad:?}: {sentence}");
+        assert!(
+            sentence.len() > 40 && sentence.ends_with('.') && !sentence.contains("panicked"),
+            "{bad:?}: {sentence}"
+        );
         eprintln!("{bad:?}: {sentence}");
     }
     stage.engine.load(good, None).await.unwrap();
@@ -245,8 +355,13 @@ async fn a_file_that_is_gone_is_named() {
 async fn the_engine_writes_nowhere_but_in_its_own_folder() {
     let stage = Stage::saying(FOX).await;
     assert_eq!(stage.ask(question("Hm?")).await.0, FOX);
-    let names = std::fs::read_dir(stage.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = std::fs::read_dir(stage.folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = names.map(|name| name.to_string_lossy().into_owned()).collect();
     names.sort();
-    assert!(names == ["home", "model.gguf"] || names == ["model.gguf"], "{names:?}");
+    assert!(
+        names == ["home", "model.gguf"] || names == ["model.gguf"],
+        "{names:?}"
+    );
 }

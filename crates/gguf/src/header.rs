@@ -104,7 +104,11 @@ impl Header {
             Some(other) => return Err(GgufError::Damaged(format!("an alignment of {other:?}"))),
         };
         let data_start = reader.position().next_multiple_of(alignment);
-        Ok(Self { metadata, tensors, data_start })
+        Ok(Self {
+            metadata,
+            tensors,
+            data_start,
+        })
     }
 
     /// The architecture's name, such as `qwen3`.
@@ -138,12 +142,19 @@ impl Header {
         let mut end = self.data_start;
         for tensor in &self.tensors {
             let damaged = || GgufError::Damaged(format!("an impossible size for tensor `{}`", tensor.name));
-            let weights = tensor.shape.iter().try_fold(1_u64, |all, &n| all.checked_mul(n)).ok_or_else(damaged)?;
+            let weights = tensor
+                .shape
+                .iter()
+                .try_fold(1_u64, |all, &n| all.checked_mul(n))
+                .ok_or_else(damaged)?;
             let bytes = match tensor.tensor_type {
                 TensorType::Unknown(_) => 0,
                 known => known.bytes(weights).ok_or_else(damaged)?,
             };
-            let tensor_end = tensor.offset.checked_add(bytes).and_then(|n| n.checked_add(self.data_start));
+            let tensor_end = tensor
+                .offset
+                .checked_add(bytes)
+                .and_then(|n| n.checked_add(self.data_start));
             end = end.max(tensor_end.ok_or_else(damaged)?);
         }
         Ok(end)
@@ -151,7 +162,11 @@ impl Header {
 }
 
 fn limited(count: u64, most: u64, what: &str) -> Result<u64, GgufError> {
-    if count > most { Err(GgufError::Damaged(format!("{count} {what}"))) } else { Ok(count) }
+    if count > most {
+        Err(GgufError::Damaged(format!("{count} {what}")))
+    } else {
+        Ok(count)
+    }
 }
 
 fn value<R: Read>(reader: &mut Reader<R>, kind: u32) -> Result<Value, GgufError> {
@@ -201,9 +216,16 @@ fn tensor<R: Read>(reader: &mut Reader<R>) -> Result<Tensor, GgufError> {
     let name = reader.string()?;
     let dimensions = reader.u32()?;
     if dimensions > MOST_DIMENSIONS {
-        return Err(GgufError::Damaged(format!("{dimensions} dimensions for tensor `{name}`")));
+        return Err(GgufError::Damaged(format!(
+            "{dimensions} dimensions for tensor `{name}`"
+        )));
     }
     let shape = (0..dimensions).map(|_| reader.u64()).collect::<Result<_, _>>()?;
     let tensor_type = TensorType::from_id(reader.u32()?);
-    Ok(Tensor { name, shape, tensor_type, offset: reader.u64()? })
+    Ok(Tensor {
+        name,
+        shape,
+        tensor_type,
+        offset: reader.u64()?,
+    })
 }

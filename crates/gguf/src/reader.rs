@@ -52,7 +52,11 @@ impl<R: Read> Reader<R> {
     pub(crate) fn skip(&mut self, count: u64) -> Result<(), GgufError> {
         let copied = std::io::copy(&mut self.inner.by_ref().take(count), &mut std::io::sink())?;
         self.at = self.at.saturating_add(copied);
-        if copied < count { Err(GgufError::TruncatedHeader(self.at)) } else { Ok(()) }
+        if copied < count {
+            Err(GgufError::TruncatedHeader(self.at))
+        } else {
+            Ok(())
+        }
     }
 
     fn fill(&mut self, out: &mut [u8]) -> Result<(), GgufError> {

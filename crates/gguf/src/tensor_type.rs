@@ -20,7 +20,12 @@ struct Layout {
 }
 
 const fn layout(id: u32, name: &'static str, block: u64, bytes: u64) -> Layout {
-    Layout { id, name, block, bytes }
+    Layout {
+        id,
+        name,
+        block,
+        bytes,
+    }
 }
 
 /// Block sizes as in ggml's `type_traits` table (ggml.c).
@@ -82,6 +87,8 @@ impl TensorType {
     pub fn bytes(self, weights: u64) -> Option<u64> {
         let Self::Published(at) = self else { return None };
         let Layout { block, bytes, .. } = PUBLISHED[usize::from(at)];
-        weights.is_multiple_of(block).then(|| (weights / block).checked_mul(bytes))?
+        weights
+            .is_multiple_of(block)
+            .then(|| (weights / block).checked_mul(bytes))?
     }
 }

@@ -15,9 +15,21 @@ fn the_built_in_model_tells_what_it_is() {
     assert_eq!(header.architecture(), Some("qwen3"));
     assert_eq!(header.context_length(), Some(2048));
     assert_eq!(header.text("general.name"), Some("bard"));
-    assert!(header.text("tokenizer.chat_template").unwrap().contains("<|im_start|>"));
-    let query = header.tensors.iter().find(|tensor| tensor.name == "blk.0.attn_q.weight").unwrap();
-    assert_eq!((query.shape.as_slice(), query.tensor_type.name().as_str()), ([192, 192].as_slice(), "Q8_0"));
+    assert!(
+        header
+            .text("tokenizer.chat_template")
+            .unwrap()
+            .contains("<|im_start|>")
+    );
+    let query = header
+        .tensors
+        .iter()
+        .find(|tensor| tensor.name == "blk.0.attn_q.weight")
+        .unwrap();
+    assert_eq!(
+        (query.shape.as_slice(), query.tensor_type.name().as_str()),
+        ([192, 192].as_slice(), "Q8_0")
+    );
 }
 
 #[test]
@@ -41,8 +53,14 @@ fn a_file_cut_short_says_by_how_much() {
 #[test]
 fn what_is_no_gguf_is_told_apart() {
     assert!(matches!(Header::read(&b""[..]), Err(GgufError::NotGguf)));
-    assert!(matches!(Header::read(&b"PK\x03\x04 a zip"[..]), Err(GgufError::NotGguf)));
-    assert!(matches!(Header::read(&b"GGUF\x01\0\0\0"[..]), Err(GgufError::Version(1))));
+    assert!(matches!(
+        Header::read(&b"PK\x03\x04 a zip"[..]),
+        Err(GgufError::NotGguf)
+    ));
+    assert!(matches!(
+        Header::read(&b"GGUF\x01\0\0\0"[..]),
+        Err(GgufError::Version(1))
+    ));
 }
 
 #[test]
@@ -51,11 +69,17 @@ fn a_length_that_no_model_has_allocates_nothing() {
     bytes.extend(0_u64.to_le_bytes());
     bytes.extend(1_u64.to_le_bytes());
     bytes.extend(u64::MAX.to_le_bytes());
-    assert!(matches!(Header::read(bytes.as_slice()), Err(GgufError::Damaged(_))));
+    assert!(matches!(
+        Header::read(bytes.as_slice()),
+        Err(GgufError::Damaged(_))
+    ));
     let mut bytes = b"GGUF\x03\0\0\0".to_vec();
     bytes.extend(u64::MAX.to_le_bytes());
     bytes.extend(0_u64.to_le_bytes());
-    assert!(matches!(Header::read(bytes.as_slice()), Err(GgufError::Damaged(_))));
+    assert!(matches!(
+        Header::read(bytes.as_slice()),
+        Err(GgufError::Damaged(_))
+    ));
 }
 
 #[test]

@@ -6,7 +6,9 @@ use tauri_plugin_opener::OpenerExt;
 
 #[tauri::command]
 pub async fn open_link(handle: AppHandle, url: String) -> Result<(), ErrorReport> {
-    let allowed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "https" | "mailto"));
+    let allowed = Url::parse(&url)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "https" | "mailto"));
     let Some(url) = allowed else {
         let message = "This link is neither a web address that begins with https nor a mail address, so Hearth does not open it.";
         return Err(ErrorReport::new(ErrorCode::InvalidInput, message));

@@ -35,9 +35,14 @@ async fn picked(handle: &AppHandle) -> Option<PathBuf> {
         return Some(path.into());
     }
     let (done, picked) = oneshot::channel();
-    handle.dialog().file().set_title("Open a GGUF file").add_filter("GGUF models", &["gguf"]).pick_file(|file| {
-        // Nobody waits once the window is gone.
-        let _ = done.send(file);
-    });
+    handle
+        .dialog()
+        .file()
+        .set_title("Open a GGUF file")
+        .add_filter("GGUF models", &["gguf"])
+        .pick_file(|file| {
+            // Nobody waits once the window is gone.
+            let _ = done.send(file);
+        });
     picked.await.ok()??.into_path().ok()
 }

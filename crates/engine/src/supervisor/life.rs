@@ -65,7 +65,11 @@ impl Life {
             self.obey(command).await;
             return true;
         }
-        let sleep_at = self.config.idle_unload.filter(|_| self.ready.is_some()).map(|after| self.used + after);
+        let sleep_at = self
+            .config
+            .idle_unload
+            .filter(|_| self.ready.is_some())
+            .map(|after| self.used + after);
         tokio::select! {
             command = self.commands.recv() => match command {
                 Some(command) => self.obey(command).await,
@@ -86,7 +90,11 @@ impl Life {
                 self.may_restart = true;
                 let _ = done.send(self.load(path, context, None).await);
             }
-            Command::Generate { question, events, cancel } => {
+            Command::Generate {
+                question,
+                events,
+                cancel,
+            } => {
                 if let Err(error) = self.generate(question, &events, cancel).await {
                     let _ = events.send(ReplyEvent::Failed(error));
                 }
@@ -114,19 +122,34 @@ impl Life {
         // Only the end of a process surely gives its memory back.
         self.stop_worker().await;
         self.chosen = Some((path.clone(), context));
-        self.tell(EngineStatus::Loading { path: path.clone(), fraction: 0.0, after: after.clone() });
+        self.tell(EngineStatus::Loading {
+            path: path.clone(),
+            fraction: 0.0,
+            after: after.clone(),
+        });
         let loaded = self.load_into_worker(&path, context, after).await;
         match &loaded {
             Ok(model) => {
-                let backend = self.worker.as_ref().map(|worker| worker.backend.clone()).unwrap_or_default();
-                let ready = Ready { path, backend, model: model.clone() };
+                let backend = self
+                    .worker
+                    .as_ref()
+                    .map(|worker| worker.backend.clone())
+                    .unwrap_or_default();
+                let ready = Ready {
+                    path,
+                    backend,
+                    model: model.clone(),
+                };
                 self.ready = Some(ready.clone());
                 self.used = Instant::now();
                 self.tell(EngineStatus::Ready(ready));
             }
             Err(error) => {
                 self.stop_worker().await;
-                self.tell(EngineStatus::Failed { path, error: error.clone() });
+                self.tell(EngineStatus::Failed {
+                    path,
+                    error: error.clone(),
+                });
             }
         }
         loaded
@@ -139,13 +162,25 @@ impl Life {
         after: Option<EngineError>,
     ) -> Result<LoadedModel, EngineError> {
         let id = self.next_id();
-        let worker = self.worker.insert(Worker::start(&self.config, threads_for(path, self.config.threads)).await?);
-        worker.send(&Request::Load { id, path: path.to_path_buf(), context }).await?;
+        let worker = self
+            .worker
+            .insert(Worker::start(&self.config, threads_for(path, self.config.threads)).await?);
+        worker
+            .send(&Request::Load {
+                id,
+                path: path.to_path_buf(),
+                context,
+            })
+            .await?;
         loop {
             match self.step().await {
                 Step::Event(Ok(Event::Loading { id: of, fraction })) if of == id => {
                     let after = after.clone();
-                    self.tell(EngineStatus::Loading { path: path.to_path_buf(), fraction, after });
+                    self.tell(EngineStatus::Loading {
+                        path: path.to_path_buf(),
+                        fraction,
+                        after,
+                    });
                 }
                 Step::Event(Ok(Event::Loaded { id: of, model })) if of == id => return Ok(model),
                 Step::Event(event) => stray(event, id)?,
@@ -161,11 +196,27 @@ impl Life {
         mut cancel: oneshot::Receiver<()>,
     ) -> Result<(), EngineError> {
         self.wake().await?;
-        let Some(ready) = self.ready.clone() else { return Err(Fault::NoModel.into()) };
+        let Some(ready) = self.ready.clone() else {
+            return Err(Fault::NoModel.into());
+        };
         let id = self.next_id();
-        let Question { messages, sampling, max_tokens, stop } = question;
-        self.tell(EngineStatus::Answering { ready: ready.clone(), tokens_per_second: None });
-        let request = Request::Generate { id, messages, sampling, max_tokens, stop };
+        let Question {
+            messages,
+            sampling,
+            max_tokens,
+            stop,
+        } = question;
+        self.tell(EngineStatus::Answering {
+            ready: ready.clone(),
+            tokens_per_second: None,
+        });
+        let request = Request::Generate {
+            id,
+            messages,
+            sampling,
+            max_tokens,
+            stop,
+        };
         let mut answered = self.ask(&request).await;
         let mut stuck_at = None;
         while answered.is_ok() {
@@ -184,11 +235,22 @@ impl Life {
                 }
             };
             match step {
-                Step::Event(Ok(Event::Started { id: of, prompt_tokens })) if of == id => {
+                Step::Event(Ok(Event::Started {
+                    id: of,
+                    prompt_tokens,
+                })) if of == id => {
                     let _ = events.send(ReplyEvent::Started { prompt_tokens });
                 }
-                Step::Event(Ok(Event::Text { id: of, text, tokens_per_second, .. })) if of == id => {
-                    self.tell(EngineStatus::Answering { ready: ready.clone(), tokens_per_second });
+                Step::Event(Ok(Event::Text {
+                    id: of,
+                    text,
+                    tokens_per_second,
+                    ..
+                })) if of == id => {
+                    self.tell(EngineStatus::Answering {
+                        ready: ready.clone(),
+                        tokens_per_second,
+                    });
                     let _ = events.send(ReplyEvent::Text(text));
                 }
                 Step::Event(Ok(Event::Done { id: of, stop, stats })) if of == id => {
@@ -275,7 +337,9 @@ impl Life {
         tracing::error!(%error, "the worker is gone");
         let had_model = self.ready.is_some();
         self.stop_worker().await;
-        let Some((path, context)) = self.chosen.clone() else { return };
+        let Some((path, context)) = self.chosen.clone() else {
+            return;
+        };
         if had_model && self.may_restart {
             self.may_restart = false;
             // Its outcome is in the status.
@@ -323,7 +387,11 @@ fn stray(event: Result<Event, WorkerError>, id: RequestId) -> Result<(), EngineE
 /// 500 tokens/s on one thread and 4 on two.
 fn threads_for(path: &Path, threads: usize) -> usize {
     const SMALL_BYTES: u64 = 64 << 20;
-    if std::fs::metadata(path).is_ok_and(|file| file.len() < SMALL_BYTES) { 1 } else { threads }
+    if std::fs::metadata(path).is_ok_and(|file| file.len() < SMALL_BYTES) {
+        1
+    } else {
+        threads
+    }
 }
 
 async fn next_event(worker: &mut Option<Worker>) -> Result<Event, WorkerError> {
@@ -339,4 +407,3 @@ async fn at(deadline: Option<Instant>) {
         None => pending().await,
     }
 }
-

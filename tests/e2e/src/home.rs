@@ -1,0 +1,118 @@
+//! Everything Hearth keeps between two starts, in a folder that ends with the test.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use hearth_fixtures::ModelFile;
+use tempfile::TempDir;
+
+use crate::display::Display;
+use crate::driver::Driver;
+use crate::window::Window;
+
+/// A person's folders. The file dialog always picks [`Home::picked`].
+pub struct Home {
+    folder: TempDir,
+}
+
+impl Home {
+    /// As it is before Hearth has ever run.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            folder: tempfile::Builder::new().prefix("hearth-e2e-").tempdir()?,
+        })
+    }
+
+    /// As [`Home::new`], with a model to pick.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn with_model(model: &ModelFile) -> Result<Self> {
+        let home = Self::new()?;
+        model.write(&home.picked())?;
+        Ok(home)
+    }
+
+    /// The file that "Open a GGUF file…" picks.
+    pub fn picked(&self) -> PathBuf {
+        self.folder.path().join("scripted.gguf")
+    }
+
+    /// The folder of the app's data.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data/dev.hearth.desktop")
+    }
+
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.data().join("hearth.db")
+    }
+
+    /// Starts Hearth.
+    ///
+    /// # Errors
+    /// When its window does not open.
+    pub async fn open(&self) -> Result<Window> {
+        self.start(None).await
+    }
+
+    /// Starts Hearth on a dark desktop.
+    ///
+    /// # Errors
+    /// As [`Home::open`].
+    pub async fn open_in_the_dark(&self) -> Result<Window> {
+        self.start(Some("Adwaita:dark")).await
+    }
+
+    async fn start(&self, theme: Option<&str>) -> Result<Window> {
+        let program = std::env::var_os("HEARTH_DESKTOP")
+            .map(PathBuf::from)
+            .context("HEARTH_DESKTOP does not name the app: run these tests with `cargo xtask test`")?;
+        let program =
+            fs::canonicalize(&program).with_context(|| format!("no app at {}", program.display()))?;
+        let display = Display::open()?;
+        let mut environment: BTreeMap<&str, OsString> = BTreeMap::from([
+            ("DISPLAY", display.name.clone().into()),
+            ("GDK_BACKEND", "x11".into()),
+            ("HEARTH_PICK_MODEL", self.picked().into()),
+            ("LC_ALL", "C.UTF-8".into()),
+            ("NO_AT_BRIDGE", "1".into()),
+            ("TAURI_WEBVIEW_AUTOMATION", "true".into()),
+            // Without this renderer, a picture of the page never comes.
+            ("WEBKIT_DISABLE_DMABUF_RENDERER", "0".into()),
+        ]);
+        for (variable, name) in [
+            ("XDG_DATA_HOME", "data"),
+            ("XDG_CONFIG_HOME", "config"),
+            ("XDG_CACHE_HOME", "cache"),
+        ] {
+            let folder = self.folder.path().join(name);
+            fs::create_dir_all(&folder)?;
+            environment.insert(variable, folder.into());
+        }
+        if let Some(theme) = theme {
+            environment.insert("GTK_THEME", theme.into());
+        }
+        let log = self.log();
+        let driver = Driver::start(&environment, &log).await?;
+        Window::open(driver, display, &program, &self.folder.path().join("data"), log).await
+    }
+
+    /// What the app has logged in all its starts.
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+}
+
+/// The app that keeps its data in `data`.
+pub(crate) fn belongs_to(environment: &BTreeMap<OsString, OsString>, data: &Path) -> bool {
+    environment
+        .get(std::ffi::OsStr::new("XDG_DATA_HOME"))
+        .is_some_and(|folder| Path::new(folder) == data)
+}

@@ -1,0 +1,376 @@
+//! One running app and its window.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use thirtyfour::prelude::*;
+use thirtyfour::{TypingData, WebElement};
+
+use crate::close::close;
+use crate::display::Display;
+use crate::driver::Driver;
+use crate::home::belongs_to;
+use crate::page::{READ, RECORD, Seen};
+use crate::process::Process;
+use crate::wait::eventually;
+use crate::{Message, Page};
+
+/// A Hearth that runs. Dropped, it is killed.
+pub struct Window {
+    browser: WebDriver,
+    app: Process,
+    // In this order: the app ends before its screen.
+    _driver: Driver,
+    display: Display,
+    log: PathBuf,
+}
+
+impl Window {
+    pub(crate) async fn open(
+        driver: Driver,
+        display: Display,
+        program: &Path,
+        data: &Path,
+        log: PathBuf,
+    ) -> Result<Self> {
+        let browser = match driver.open(program).await {
+            Ok(browser) => browser,
+            Err(error) => return Err(error.context(std::fs::read_to_string(&log).unwrap_or_default())),
+        };
+        let mine = |process: &Process| {
+            process.program().is_some_and(|running| running == program)
+                && process
+                    .environment()
+                    .is_ok_and(|environment| belongs_to(&environment, data))
+        };
+        let app = Process::all()?
+            .into_iter()
+            .find(mine)
+            .context("the app is not among the processes")?;
+        let window = Self {
+            browser,
+            app,
+            _driver: driver,
+            display,
+            log,
+        };
+        window.browser.execute(RECORD, vec![]).await?;
+        window.resize(1280, 800).await?;
+        window
+            .until("the chats or why they cannot be opened", |page| {
+                page.ready || page.store_fault.is_some()
+            })
+            .await?;
+        Ok(window)
+    }
+
+    /// What is to be seen now.
+    ///
+    /// # Errors
+    /// When the window is gone.
+    pub async fn page(&self) -> Result<Page> {
+        Ok(self.browser.execute(READ, vec![]).await?.convert()?)
+    }
+
+    /// Waits until the window shows what is expected.
+    ///
+    /// # Errors
+    /// That it does not, and what it shows instead.
+    pub async fn until(&self, what: &str, expected: impl Fn(&Page) -> bool) -> Result<Page> {
+        let mut last = None;
+        let what = format!("the window shows {what}");
+        let found = eventually(&what, async || {
+            let page = self.page().await?;
+            last = Some(page.clone());
+            Ok(expected(&page).then_some(page))
+        });
+        found.await.with_context(|| {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            format!("it shows {last:#?}\nand the app has logged:\n{log}")
+        })
+    }
+
+    /// Waits until the last reply has this status.
+    ///
+    /// # Errors
+    /// As [`Window::until`].
+    pub async fn until_reply_is(&self, status: &str) -> Result<Message> {
+        let page = self
+            .until(&format!("a reply that is {status}"), |page| page.reply_is(status))
+            .await?;
+        page.reply().cloned().context("the reply is gone")
+    }
+
+    /// Waits until a reply is being written and has at least so many letters.
+    ///
+    /// # Errors
+    /// As [`Window::until`].
+    pub async fn until_reply_has(&self, letters: usize) -> Result<Message> {
+        let long = |page: &Page| {
+            page.reply()
+                .is_some_and(|reply| reply.status == "streaming" && reply.text.len() >= letters)
+        };
+        let page = self
+            .until(&format!("{letters} letters of a reply in progress"), long)
+            .await?;
+        page.reply().cloned().context("the reply is gone")
+    }
+
+    /// Waits until the model is in memory.
+    ///
+    /// # Errors
+    /// As [`Window::until`].
+    pub async fn until_ready(&self) -> Result<Page> {
+        self.until("that the model is ready", |page| page.engine == "ready")
+            .await
+    }
+
+    /// What has passed since the window opened, however quickly.
+    ///
+    /// # Errors
+    /// When the window is gone.
+    pub async fn seen(&self) -> Result<Seen> {
+        Ok(self
+            .browser
+            .execute("return window.seen", vec![])
+            .await?
+            .convert()?)
+    }
+
+    /// Runs a script in the window, for questions that a [`Page`] does not answer.
+    ///
+    /// # Errors
+    /// The script's.
+    pub async fn ask_page<T: serde::de::DeserializeOwned>(&self, script: &str) -> Result<T> {
+        Ok(self.browser.execute(script.to_owned(), vec![]).await?.convert()?)
+    }
+
+    /// Clicks what carries this test id; the last one, where there are several.
+    ///
+    /// # Errors
+    /// When nothing does, or something lies over it.
+    pub async fn click(&self, id: &str) -> Result<()> {
+        Ok(self
+            .element(&format!("[data-testid='{id}']"))
+            .await?
+            .click()
+            .await?)
+    }
+
+    /// Clicks the button with these words on it.
+    ///
+    /// # Errors
+    /// As [`Window::click`].
+    pub async fn click_button(&self, words: &str) -> Result<()> {
+        self.click_text("button", words).await
+    }
+
+    /// Clicks the element of this kind with these words on it.
+    ///
+    /// # Errors
+    /// As [`Window::click`].
+    pub async fn click_text(&self, kind: &str, words: &str) -> Result<()> {
+        Ok(self.with_text(kind, words).await?.click().await?)
+    }
+
+    /// Clicks the button that a screen reader calls this.
+    ///
+    /// # Errors
+    /// As [`Window::click`].
+    pub async fn click_labelled(&self, label: &str) -> Result<()> {
+        Ok(self
+            .element(&format!("[aria-label='{label}']"))
+            .await?
+            .click()
+            .await?)
+    }
+
+    /// Puts the focus on what carries this test id.
+    ///
+    /// # Errors
+    /// When nothing does.
+    pub async fn focus(&self, id: &str) -> Result<()> {
+        Ok(self
+            .element(&format!("[data-testid='{id}']"))
+            .await?
+            .focus()
+            .await?)
+    }
+
+    /// Puts the focus on a chat in the sidebar.
+    ///
+    /// # Errors
+    /// When there is none of this title.
+    pub async fn focus_chat(&self, title: &str) -> Result<()> {
+        Ok(self
+            .with_text("[data-testid='chat-item'] .open", title)
+            .await?
+            .focus()
+            .await?)
+    }
+
+    /// Waits until what carries this test id has the focus.
+    ///
+    /// # Errors
+    /// When it does not get it.
+    pub async fn until_focus_is(&self, id: &str) -> Result<()> {
+        eventually(&format!("{id} has the focus"), async || {
+            let focus: Option<String> = self
+                .ask_page("return document.activeElement?.dataset.testid")
+                .await?;
+            Ok((focus.as_deref() == Some(id)).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until a dialog is open, or none is.
+    ///
+    /// # Errors
+    /// When that does not come.
+    pub async fn until_dialog(&self, open: bool) -> Result<()> {
+        eventually("a dialog opens or closes", async || {
+            let is: bool = self
+                .ask_page("return document.querySelector('dialog[open]') !== null")
+                .await?;
+            Ok((is == open).then_some(()))
+        })
+        .await
+    }
+
+    async fn with_text(&self, selector: &str, words: &str) -> Result<WebElement> {
+        eventually(&format!("there is a {selector} “{words}”"), async || {
+            for element in self.browser.find_all(By::Css(selector)).await? {
+                // One may go while the others are read.
+                if element.text().await.is_ok_and(|text| text.contains(words)) {
+                    return Ok(Some(element));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    /// Types into what carries this test id, in place of what is there.
+    ///
+    /// # Errors
+    /// When nothing does.
+    pub async fn fill(&self, id: &str, text: &str) -> Result<()> {
+        let element = self.element(&format!("[data-testid='{id}']")).await?;
+        element.send_keys(Key::Control + "a").await?;
+        element.send_keys(text).await?;
+        Ok(())
+    }
+
+    /// Types a question and sends it with Enter.
+    ///
+    /// # Errors
+    /// As [`Window::fill`].
+    pub async fn ask(&self, question: &str) -> Result<()> {
+        self.fill("composer-input", question).await?;
+        self.press(Key::Enter + "").await
+    }
+
+    /// Presses keys where the focus is.
+    ///
+    /// # Errors
+    /// When nothing has the focus.
+    pub async fn press(&self, keys: impl Into<TypingData>) -> Result<()> {
+        Ok(self.browser.active_element().await?.send_keys(keys).await?)
+    }
+
+    /// Loads the model of [`crate::Home::picked`] through the model list, and waits until it is ready.
+    ///
+    /// # Errors
+    /// As [`Window::until`].
+    pub async fn load_picked(&self) -> Result<Page> {
+        self.click("model-button").await?;
+        self.click("open-file").await?;
+        self.until_ready().await
+    }
+
+    /// The element under a CSS selector; the last one, where there are several.
+    pub(crate) async fn element(&self, selector: &str) -> Result<WebElement> {
+        eventually(&format!("there is a {selector}"), async || {
+            Ok(self.browser.find_all(By::Css(selector)).await?.pop())
+        })
+        .await
+    }
+
+    pub(crate) fn browser(&self) -> &WebDriver {
+        &self.browser
+    }
+
+    pub(crate) async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        self.browser.set_window_rect(0, 0, width, height).await?;
+        eventually("the window has its new size", async || {
+            let size: (u32, u32) = self.ask_page("return [innerWidth, innerHeight]").await?;
+            Ok((size == (width, height)).then_some(()))
+        })
+        .await
+    }
+
+    /// The app's process.
+    pub fn app(&self) -> Process {
+        self.app
+    }
+
+    /// The app's program.
+    ///
+    /// # Errors
+    /// When the app has ended.
+    pub fn program(&self) -> Result<PathBuf> {
+        self.app.program().context("the app has ended")
+    }
+
+    /// The process that holds the model, if there is one.
+    ///
+    /// # Errors
+    /// When the system does not list its processes.
+    pub fn worker(&self) -> Result<Option<Process>> {
+        let is_worker = |process: &Process| {
+            process.parent() == Some(self.app)
+                && process
+                    .program()
+                    .is_some_and(|program| program.ends_with("hearth-worker"))
+        };
+        Ok(Process::all()?.into_iter().find(is_worker))
+    }
+
+    /// Closes the window as its title bar's button does, and waits until the app and its worker have ended.
+    ///
+    /// # Errors
+    /// When they do not end.
+    pub async fn close(self) -> Result<()> {
+        let worker = self.worker()?;
+        close(&self.display.name, self.app)?;
+        self.until_gone(worker).await
+    }
+
+    /// Kills the app, and waits until its worker has noticed.
+    ///
+    /// # Errors
+    /// When one of them stays.
+    pub async fn kill(self) -> Result<()> {
+        let worker = self.worker()?;
+        if worker.is_none() {
+            bail!("there is no worker that could outlive the app");
+        }
+        self.app.kill()?;
+        self.until_gone(worker).await
+    }
+
+    async fn until_gone(self, worker: Option<Process>) -> Result<()> {
+        eventually("the app and its worker have ended", async || {
+            let gone = !self.app.runs() && worker.is_none_or(|worker| !worker.runs());
+            Ok(gone.then_some(()))
+        })
+        .await
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        // There is no session to end: the app is killed with its driver.
+        let _ = self.browser.clone().leak();
+    }
+}

@@ -1,0 +1,14 @@
+//! What a person can do with Hearth, done in the real window with the real worker and real model files.
+
+#![cfg(target_os = "linux")]
+
+mod bad_files;
+mod chats;
+mod crashes;
+mod dark;
+mod database;
+mod first_start;
+mod keyboard;
+mod models;
+mod replies;
+mod second_start;

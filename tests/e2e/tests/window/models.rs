@@ -1,0 +1,30 @@
+//! The models that say what a test expects of them.
+
+use anyhow::Result;
+use hearth_fixtures::{ModelFile, Quantisation, Script, Shape};
+
+/// Answers with this text, in moments.
+pub fn saying(text: &str) -> Result<ModelFile> {
+    Ok(ModelFile::scripted(&Script::saying(text)?))
+}
+
+/// Counts slowly enough to be interrupted, and would go on for longer than a test waits.
+pub fn counting() -> Result<ModelFile> {
+    let shape = Shape {
+        layers: 12,
+        dim: 512,
+        ffn: 1024,
+        heads: 8,
+        ..Shape::TINY
+    };
+    Ok(ModelFile::scripted(&Script::counting(LAST)?)
+        .shape(shape)
+        .quantisation(Quantisation::Q8_0))
+}
+
+/// The whole of what [`counting`] says.
+pub fn counted() -> Result<String> {
+    Ok(Script::counting(LAST)?.text())
+}
+
+const LAST: usize = 3000;
