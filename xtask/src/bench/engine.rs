@@ -6,7 +6,7 @@ mod models;
 mod peer;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::models::BenchModel;
 use super::{BenchOptions, Metrics};
+use crate::project::Project;
 use crate::worker;
 
 /// A short prompt and the reply whose speed is the decode speed, in tokens.
@@ -74,7 +75,7 @@ impl Wanted {
 
 /// What one process of either engine is to do.
 struct Plan<'a> {
-    model: &'a std::path::Path,
+    model: &'a Path,
     threads: usize,
     /// Prompt and reply together, in tokens.
     context: usize,
@@ -100,6 +101,7 @@ struct Pair {
 /// All that was measured on one model.
 struct Measured {
     model: &'static BenchModel,
+    path: PathBuf,
     rounds: Vec<Pair>,
     deep: Option<Pair>,
 }
@@ -116,97 +118,104 @@ pub fn run(options: &BenchOptions) -> Result<Metrics> {
     let budget = Duration::from_secs(arguments.minutes * 60);
 
     let chosen = models::choose(&arguments.models, arguments.quick)?;
-    let worker = match &arguments.worker {
-        Some(worker) => worker.clone(),
+    let worker = match arguments.worker {
+        Some(worker) => worker,
         None => worker::build(&options.project)?,
     };
     peer::install(&options.project)?;
     let home = options.project.target.join("bench-engine");
     std::fs::create_dir_all(&home)?;
-    let config = EngineConfig::new(worker, home);
-    println!("{}", report::machine(config.threads));
+    let bench = Bench {
+        project: &options.project,
+        config: EngineConfig::new(worker, home),
+    };
+    println!("{}", report::machine(bench.config.threads));
 
-    let turns = |plan: &Plan| -> Result<Pair> {
-        let hearth = hearth::measure(&config, plan)?;
-        // The worker's template adds tokens of its own: the peer gets a prompt of the length that came of it.
+    let mut measured = Vec::new();
+    for model in chosen {
+        if let Some(path) = model.prepare(&options.project)? {
+            let rounds = bench.rounds(model, &path, rounds)?;
+            measured.push(Measured {
+                model,
+                path,
+                rounds,
+                deep: None,
+            });
+        }
+    }
+    if measured.is_empty() {
+        bail!("no model could be measured: see the lines above for what each of them needs");
+    }
+    // Last, because it takes longest, and only as far as the time allows.
+    for of_model in measured.iter_mut().filter(|_| !arguments.quick) {
+        let expected = expected_deep(&of_model.rounds);
+        if start.elapsed() + expected > budget {
+            let minutes = (expected.as_secs_f64() / 60.0).ceil();
+            println!(
+                "{}: the long context is left out, it would take about {minutes:.0} minutes (see --minutes)",
+                of_model.model.name
+            );
+            continue;
+        }
+        of_model.deep = Some(bench.deep(of_model.model, &of_model.path)?);
+    }
+    println!("\n{}", report::table(&measured, bench.config.threads));
+    println!("It took {:.0} minutes.", start.elapsed().as_secs_f64() / 60.0);
+    Ok(report::metrics(&measured))
+}
+
+/// Both engines, ready to run.
+struct Bench<'a> {
+    project: &'a Project,
+    config: EngineConfig,
+}
+
+impl Bench<'_> {
+    /// A short prompt and a longer one, `count` times.
+    fn rounds(&self, model: &BenchModel, path: &Path, count: usize) -> Result<Vec<Pair>> {
+        let one = |number| {
+            let pair = self.turns(path, 1024, &[SHORT, PROMPT])?;
+            println!("{}", report::round(model.name, number, count, &pair));
+            Ok(pair)
+        };
+        (1..=count).map(one).collect()
+    }
+
+    /// A long chat, once.
+    fn deep(&self, model: &BenchModel, path: &Path) -> Result<Pair> {
+        let pair = self.turns(path, DEEP.prompt_tokens + 4 * DEEP.reply_tokens, &[DEEP])?;
+        println!("{}", report::deep(model.name, &pair));
+        Ok(pair)
+    }
+
+    /// First Hearth, then llama.cpp, each in a new process.
+    fn turns(&self, model: &Path, context: usize, replies: &[Wanted]) -> Result<Pair> {
+        let plan = Plan {
+            model,
+            threads: self.config.threads,
+            context,
+            replies,
+        };
+        let hearth = hearth::measure(&self.config, &plan)?;
+        // The template adds tokens of its own: the peer gets a prompt of the length that came of it.
         let same: Vec<Wanted> = hearth
             .replies
             .iter()
-            .zip(plan.replies)
+            .zip(replies)
             .map(|(reply, wanted)| Wanted {
                 prompt_tokens: reply.prompt_tokens,
                 ..*wanted
             })
             .collect();
         let peer = peer::measure(
-            &options.project,
+            self.project,
             &Plan {
                 replies: &same,
-                ..*plan
+                ..plan
             },
         )?;
         Ok(Pair { hearth, peer })
-    };
-
-    let mut measured = Vec::new();
-    for model in chosen {
-        let Some(path) = model.prepare(&options.project)? else {
-            continue;
-        };
-        let replies = [SHORT, PROMPT];
-        let plan = Plan {
-            model: &path,
-            threads: config.threads,
-            context: 1024,
-            replies: &replies,
-        };
-        let mut pairs = Vec::new();
-        for round in 1..=rounds {
-            let pair = turns(&plan)?;
-            println!("{}", report::round(model.name, round, rounds, &pair));
-            pairs.push(pair);
-        }
-        measured.push((
-            Measured {
-                model,
-                rounds: pairs,
-                deep: None,
-            },
-            path,
-        ));
     }
-    if measured.is_empty() {
-        bail!("no model could be measured: see the lines above for what each of them needs");
-    }
-
-    for (of_model, path) in &mut measured {
-        let name = of_model.model.name;
-        if arguments.quick {
-            continue;
-        }
-        let expected = expected_deep(&of_model.rounds);
-        if start.elapsed() + expected > budget {
-            println!(
-                "{name}: the long context is left out, it would take about {:.0} minutes more (see --minutes)",
-                (expected.as_secs_f64() / 60.0).ceil()
-            );
-            continue;
-        }
-        let context = DEEP.prompt_tokens + 4 * DEEP.reply_tokens;
-        let plan = Plan {
-            model: path,
-            threads: config.threads,
-            context,
-            replies: &[DEEP],
-        };
-        let pair = turns(&plan)?;
-        println!("{}", report::deep(name, &pair));
-        of_model.deep = Some(pair);
-    }
-    let measured: Vec<Measured> = measured.into_iter().map(|(of_model, _)| of_model).collect();
-    println!("\n{}", report::table(&measured, config.threads));
-    println!("It took {:.0} minutes.", start.elapsed().as_secs_f64() / 60.0);
-    Ok(report::metrics(&measured))
 }
 
 /// About how long both engines will take over the long context, from the rounds before.

@@ -73,6 +73,7 @@ impl Worker {
             .env("HF_HUB_OFFLINE", "1")
             .env("RAYON_NUM_THREADS", &threads)
             .env("CANDLE_NUM_THREADS", &threads)
+            .env("HEARTH_WORKER_LOG", "error")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -217,7 +217,7 @@ pub fn table(measured: &[Measured], threads: usize) -> String {
         .unwrap_or_default();
     table
         + &format!(
-            "\nMedians of {rounds} rounds in which the engines take turns, each in a new process; the context of {} once. \
+            "\nMedians of the rounds ({rounds}) in which the engines take turns, each in a new process; the context of {} once. \
          Replies of {} tokens ({} there), the most probable token always, {threads} threads, random weights. \
          Load: from the request to ready, the file in the system's cache. Memory: resident at most, beyond the \
          process before the load.\n{}\n",
@@ -270,6 +270,7 @@ mod tests {
         let model = super::super::models::choose(&[], true).unwrap()[0];
         Measured {
             model,
+            path: "model.gguf".into(),
             rounds: speeds.iter().map(pair).collect(),
             deep: None,
         }
