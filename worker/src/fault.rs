@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
 
-/// Keeps the message of every panic for [`last_panic`], and prints it to standard error as usual.
+/// Keeps the message of every panic for [`take_panic`], and prints it to standard error as usual.
 ///
 /// mistral.rs panics on much that a file can contain, on its own threads as well, where nobody can catch it.
 pub fn remember_panics() {
@@ -18,10 +18,15 @@ pub fn remember_panics() {
     }));
 }
 
-/// The message of the newest panic, once.
-pub fn last_panic() -> String {
+/// The message of the newest panic, once; `None` when nothing has panicked since the last call.
+pub fn take_panic() -> Option<String> {
     let last = LAST_PANIC.lock().ok().and_then(|mut last| last.take());
-    first_line(&last.unwrap_or_else(|| "it stopped without a word".to_owned()))
+    last.map(|message| first_line(&message))
+}
+
+/// The message of the newest panic, once, where there must have been one.
+pub fn last_panic() -> String {
+    take_panic().unwrap_or_else(|| "it stopped without a word".to_owned())
 }
 
 /// The first line of an engine's error: what follows is a backtrace or a dump of the request.

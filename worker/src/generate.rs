@@ -12,7 +12,7 @@ use mistralrs_core::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::Outbox;
-use crate::fault::{first_line, last_panic};
+use crate::fault::{first_line, last_panic, take_panic};
 use crate::load::Model;
 use crate::meter::Meter;
 use crate::stop::StopTexts;
@@ -88,6 +88,8 @@ pub async fn reply(
 
     let room = model.context - prompt_tokens;
     let most = question.max_tokens.map_or(room, |most| most.clamp(1, room));
+    // A panic of long ago must not be taken for one of this reply's.
+    drop(take_panic());
     let meter = Meter::start();
     let (response, mut chunks) = mpsc::channel(CHUNKS);
     let request = NormalRequest {
@@ -117,7 +119,16 @@ pub async fn reply(
             _ = &mut cancel => break StopReason::Cancelled,
         };
         let Some(chunk) = chunk else {
-            return Err(Fault::Panicked { detail: last_panic() });
+            if let Some(detail) = take_panic() {
+                return Err(Fault::Panicked { detail });
+            }
+            // mistral.rs sends no last chunk for a reply whose last token is part of a character.
+            let reply_tokens = meter.stats(prompt_tokens).reply_tokens;
+            break if reply_tokens >= most {
+                StopReason::Length
+            } else {
+                StopReason::End
+            };
         };
         let (piece, ended) = piece(chunk)?;
         let passed = texts.push(&piece);

@@ -17,8 +17,10 @@ mod stop;
 use hearth_engine::protocol::{Event, PROTOCOL_VERSION};
 
 fn main() {
+    // mistral.rs warns of what is as it should be here, such as a model on the CPU; the last line that it prints before a
+    // death is what the person reads.
     let log = tracing_subscriber::EnvFilter::try_from_env("HEARTH_WORKER_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
     tracing_subscriber::fmt()
         .with_env_filter(log)
         .with_writer(std::io::stderr)

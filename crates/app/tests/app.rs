@@ -1,5 +1,12 @@
 //! The use cases on a real database and the real worker.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::path::PathBuf;
 use std::time::Duration;
 

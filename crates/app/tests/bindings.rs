@@ -1,6 +1,13 @@
 //! The TypeScript types in `ui/src/lib/backend/bindings` are those of the Rust structs that cross to the UI.
 //! `cargo xtask bindings` writes them anew.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

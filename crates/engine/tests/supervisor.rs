@@ -1,5 +1,12 @@
 //! The supervisor against workers that misbehave in every way seen in the field.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

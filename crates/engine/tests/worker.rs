@@ -1,6 +1,13 @@
 //! The real worker under the real supervisor: scripted models that say known sentences, the built-in model, and files
 //! that are wrong in the ways people's files are wrong.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::path::{Path, PathBuf};
 
 use hearth_engine::protocol::{ChatMessage, Fault, Role, Sampling, StopReason};
@@ -281,6 +288,21 @@ async fn an_empty_chat_is_an_error_and_not_a_crash() {
     let stage = Stage::saying(FOX).await;
     let _ = stage.ask(Question::default()).await;
     assert_eq!(stage.ask(question("Still there?")).await.0, FOX);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_cut_in_the_middle_of_a_character_ends_without_it() {
+    let fox = "🦊".as_bytes();
+    let script = Script::pieces([&b"A fox: "[..], &fox[..2], &fox[2..], b"!"]).unwrap();
+    let stage = Stage::with(&ModelFile::scripted(&script)).await;
+    let (text, end) = stage
+        .ask(Question {
+            max_tokens: Some(2),
+            ..question("Which?")
+        })
+        .await;
+    assert_eq!((text.as_str(), stop_of(&end)), ("A fox: ", StopReason::Length));
+    assert_eq!(stage.ask(question("Which?")).await.0, "A fox: 🦊!");
 }
 
 /// Every bad file ends in a sentence, and a good one loads right after.

@@ -1,5 +1,12 @@
 //! Headers of a real file and of files that lie.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::path::PathBuf;
 
 use hearth_gguf::{GgufError, Header, TensorType};
