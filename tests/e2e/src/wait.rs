@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 /// How long anything may take. Far beyond what it does take: a loaded machine must not fail a test.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Looks again and again until `look` finds something.
 ///

@@ -15,6 +15,8 @@ use crate::process::Process;
 use crate::wait::eventually;
 use crate::{Message, Page};
 
+const CHAT: &str = "[data-testid='chat-item'] .open";
+
 /// A Hearth that runs. Dropped, it is killed.
 pub struct Window {
     browser: WebDriver,
@@ -197,16 +199,22 @@ impl Window {
             .await?)
     }
 
+    /// Opens a chat in the sidebar and waits for its messages.
+    ///
+    /// # Errors
+    /// As [`Window::until`].
+    pub async fn open_chat(&self, title: &str) -> Result<Page> {
+        self.click_text(CHAT, title).await?;
+        let open = |page: &Page| page.open_chat.as_deref() == Some(title) && !page.messages.is_empty();
+        self.until(&format!("the chat “{title}”"), open).await
+    }
+
     /// Puts the focus on a chat in the sidebar.
     ///
     /// # Errors
     /// When there is none of this title.
     pub async fn focus_chat(&self, title: &str) -> Result<()> {
-        Ok(self
-            .with_text("[data-testid='chat-item'] .open", title)
-            .await?
-            .focus()
-            .await?)
+        Ok(self.with_text(CHAT, title).await?.focus().await?)
     }
 
     /// Waits until what carries this test id has the focus.
@@ -214,13 +222,15 @@ impl Window {
     /// # Errors
     /// When it does not get it.
     pub async fn until_focus_is(&self, id: &str) -> Result<()> {
-        eventually(&format!("{id} has the focus"), async || {
-            let focus: Option<String> = self
+        let mut last: Option<String> = None;
+        let what = format!("{id} has the focus");
+        let found = eventually(&what, async || {
+            last = self
                 .ask_page("return document.activeElement?.dataset.testid")
                 .await?;
-            Ok((focus.as_deref() == Some(id)).then_some(()))
-        })
-        .await
+            Ok((last.as_deref() == Some(id)).then_some(()))
+        });
+        found.await.with_context(|| format!("{last:?} has it instead"))
     }
 
     /// Waits until a dialog is open, or none is.
@@ -238,14 +248,16 @@ impl Window {
     }
 
     async fn with_text(&self, selector: &str, words: &str) -> Result<WebElement> {
+        let script = "const [selector, words] = arguments;
+            return [...document.querySelectorAll(selector)].find((found) => found.innerText.includes(words)) ?? null";
+        let arguments = vec![selector.into(), words.into()];
         eventually(&format!("there is a {selector} “{words}”"), async || {
-            for element in self.browser.find_all(By::Css(selector)).await? {
-                // One may go while the others are read.
-                if element.text().await.is_ok_and(|text| text.contains(words)) {
-                    return Ok(Some(element));
-                }
-            }
-            Ok(None)
+            let found = self.browser.execute(script, arguments.clone()).await?;
+            Ok(if found.json().is_null() {
+                None
+            } else {
+                Some(found.element()?)
+            })
         })
         .await
     }

@@ -111,7 +111,7 @@ async fn a_file_that_is_gone_is_missed_when_it_is_needed() -> Result<()> {
     fs::remove_file(home.picked())?;
 
     let window = home.open().await?;
-    window.until("the chat", |page| page.messages.len() == 2).await?;
+    window.open_chat(QUESTION).await?;
     window.ask("Are you there?").await?;
     let reply = window.until_reply_is("error").await?;
     let note = reply.note.unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Everything without a mouse.
 
 use anyhow::Result;
-use hearth_e2e::Home;
+use hearth_e2e::{Home, Page};
 use thirtyfour::Key;
 
 use crate::models::counting;
@@ -24,6 +24,7 @@ async fn the_keyboard_is_enough() -> Result<()> {
     assert_eq!(window.ask_page::<Vec<String>>(NAMELESS).await?, [""; 0]);
     window.load_picked().await?;
 
+    window.press(Key::Control + "n").await?;
     window.until_focus_is("composer-input").await?;
     window.press("Count to a thousand." + Key::Enter).await?;
     window.until_reply_has(20).await?;
@@ -48,7 +49,7 @@ async fn the_keyboard_is_enough() -> Result<()> {
     window.focus_chat("Count to a million.").await?;
     window.press(Key::F2 + "").await?;
     window.until_focus_is("rename-input").await?;
-    window.picture("rename").await?;
+    window.picture_as_is("rename").await?;
     window.press(Key::Control + "a").await?;
     window.press("Patience" + Key::Enter).await?;
     window
@@ -64,10 +65,9 @@ async fn the_keyboard_is_enough() -> Result<()> {
         .await?;
     window.picture("undo").await?;
     window.press(Key::Control + "z").await?;
-    let page = window
-        .until("the chat back", |page| page.chats == ["Patience", both[1]])
-        .await?;
-    assert_eq!(page.open_chat.as_deref(), Some("Patience"));
+    let back =
+        |page: &Page| page.chats == ["Patience", both[1]] && page.open_chat.as_deref() == Some("Patience");
+    window.until("the chat back", back).await?;
     window
         .until("its messages", |page| page.messages.len() == 2)
         .await?;

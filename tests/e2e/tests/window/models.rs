@@ -8,8 +8,17 @@ pub fn saying(text: &str) -> Result<ModelFile> {
     Ok(ModelFile::scripted(&Script::saying(text)?))
 }
 
+/// The same, at a pace that can be watched.
+pub fn saying_slowly(text: &str) -> Result<ModelFile> {
+    Ok(slow(saying(text)?))
+}
+
 /// Counts slowly enough to be interrupted, and would go on for longer than a test waits.
 pub fn counting() -> Result<ModelFile> {
+    Ok(slow(ModelFile::scripted(&Script::counting(LAST)?)))
+}
+
+fn slow(model: ModelFile) -> ModelFile {
     let shape = Shape {
         layers: 12,
         dim: 512,
@@ -17,9 +26,7 @@ pub fn counting() -> Result<ModelFile> {
         heads: 8,
         ..Shape::TINY
     };
-    Ok(ModelFile::scripted(&Script::counting(LAST)?)
-        .shape(shape)
-        .quantisation(Quantisation::Q8_0))
+    model.shape(shape).quantisation(Quantisation::Q8_0)
 }
 
 /// The whole of what [`counting`] says.

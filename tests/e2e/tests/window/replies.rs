@@ -1,15 +1,18 @@
 //! Replies: how they arrive, how they look, how they are stopped and asked for again.
 
 use anyhow::Result;
-use hearth_e2e::Home;
+use hearth_e2e::{Home, eventually};
 
-use crate::models::{counted, counting, saying};
+use crate::models::{counted, counting, saying, saying_slowly};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reply_arrives_word_by_word_and_exactly() -> Result<()> {
     let sentence = "The quick brown fox jumps over the lazy dog, while seven large ships sail slowly past a \
-                    quiet harbour; nobody there had ever seen anything like it before, and no one has since.";
-    let home = Home::with_model(&saying(sentence)?)?;
+                    quiet harbour; nobody there had ever seen anything like it before, and no one has since. \
+                    Later that evening, when lamps were lit along both shores, children asked their grandmother \
+                    what it meant. She only smiled, put another log on her fire, and began to tell them how, \
+                    many winters ago, such a fleet brought news of peace from far beyond these hills.";
+    let home = Home::with_model(&saying_slowly(sentence)?)?;
     let window = home.open().await?;
     window.load_picked().await?;
     window.ask("What did you see?").await?;
@@ -53,6 +56,13 @@ async fn markdown_is_rendered() -> Result<()> {
         rest,
         ["short", "It steeps.", "You wait.", "Then <b>drink</b> it."].map(str::to_owned)
     );
+    eventually("the code is coloured", async || {
+        let colours: usize = window
+            .ask_page("return document.querySelectorAll('pre code span').length")
+            .await?;
+        Ok((colours > 1).then_some(()))
+    })
+    .await?;
     window.picture("markdown").await?;
     Ok(())
 }
