@@ -56,8 +56,11 @@ impl Process {
         self.signal(Signal::CONT)
     }
 
+    /// As it was called: a file that has since been replaced has another name in `/proc/PID/exe`.
     pub(crate) fn program(self) -> Option<PathBuf> {
-        fs::read_link(format!("/proc/{}/exe", self.0)).ok()
+        let line = fs::read(format!("/proc/{}/cmdline", self.0)).ok()?;
+        let name = line.split(|&byte| byte == 0).next()?;
+        Some(OsString::from_vec(name.into()).into())
     }
 
     pub(crate) fn parent(self) -> Option<Self> {

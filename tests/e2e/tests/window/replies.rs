@@ -7,12 +7,12 @@ use crate::models::{counted, counting, saying, saying_slowly};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reply_arrives_word_by_word_and_exactly() -> Result<()> {
-    let sentence = "The quick brown fox jumps over the lazy dog, while seven large ships sail slowly past a \
-                    quiet harbour; nobody there had ever seen anything like it before, and no one has since. \
-                    Later that evening, when lamps were lit along both shores, children asked their grandmother \
-                    what it meant. She only smiled, put another log on her fire, and began to tell them how, \
-                    many winters ago, such a fleet brought news of peace from far beyond these hills.";
-    let home = Home::with_model(&saying_slowly(sentence)?)?;
+    let numbers: Vec<String> = (1..=120).map(|number| number.to_string()).collect();
+    let sentence = format!(
+        "The quick brown fox jumps over the lazy dog, then counts the sheep: {}; and falls asleep.",
+        numbers.join(", ")
+    );
+    let home = Home::with_model(&saying_slowly(&sentence)?)?;
     let window = home.open().await?;
     window.load_picked().await?;
     window.ask("What did you see?").await?;
