@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -25,11 +25,19 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Starts the driver. The app that it will start inherits `environment` and writes its log to `log`.
-    pub(crate) async fn start(environment: &BTreeMap<&str, OsString>, log: &Path) -> Result<Self> {
+    /// Starts the driver. The app that it will start inherits `environment`; its log goes to the file `log` in
+    /// `folder`.
+    pub(crate) async fn start(environment: &BTreeMap<&str, OsString>, folder: &Path) -> Result<Self> {
+        let bus = folder.join("bus.conf");
+        fs::write(&bus, bus_configuration(folder))?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let log = File::options().create(true).append(true).open(log)?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("log"))?;
         let group = Command::new("dbus-run-session")
+            .arg("--config-file")
+            .arg(&bus)
             .args(["--", "WebKitWebDriver", &format!("--port={port}")])
             .envs(environment)
             .env_remove("DBUS_SESSION_BUS_ADDRESS")
@@ -66,6 +74,20 @@ impl Driver {
         .await;
         Ok(opened.context("the app did not open a window")??)
     }
+}
+
+/// A bus that starts no services. The system's own would start the desktop's portals, one of which mounts a file
+/// system in the app's cache folder and leaves it there.
+fn bus_configuration(folder: &Path) -> String {
+    format!(
+        "<busconfig>
+  <type>session</type>
+  <listen>unix:dir={}</listen>
+  <policy context=\"default\"><allow send_destination=\"*\"/><allow receive_sender=\"*\"/><allow own=\"*\"/></policy>
+</busconfig>
+",
+        folder.display()
+    )
 }
 
 impl Drop for Driver {

@@ -99,14 +99,11 @@ impl Home {
         if let Some(theme) = theme {
             environment.insert("GTK_THEME", theme.into());
         }
-        let log = self.log();
-        let driver = Driver::start(&environment, &log).await?;
-        Window::open(driver, display, &program, &self.folder.path().join("data"), log).await
-    }
-
-    /// What the app has logged in all its starts.
-    fn log(&self) -> PathBuf {
-        self.folder.path().join("log")
+        let folder = self.folder.path();
+        let driver = Driver::start(&environment, folder).await?;
+        // What the app has logged in all its starts.
+        let log = folder.join("log");
+        Window::open(driver, display, &program, &folder.join("data"), log).await
     }
 }
 
