@@ -16,7 +16,6 @@ import { Thread } from "./thread/thread.svelte";
 const shorten = (title: string) => (title.length > 40 ? `${title.slice(0, 40).trimEnd()}…` : title);
 
 const LAST_CHAT = "lastChat";
-const NO_CHAT = "none";
 
 export class Hearth {
   /** Until the backend has answered, neither `ready` nor `fault` is set. */
@@ -165,13 +164,13 @@ export class Hearth {
 
   private chatToOpen(): string | null {
     const last = recall(LAST_CHAT);
-    if (last === NO_CHAT) return null;
     const known = this.chats.list.find((chat) => chat.id === last) ?? this.chats.list[0];
     return known?.id ?? null;
   }
 
   private rememberChat(): void {
-    remember(LAST_CHAT, this.thread.chatId ?? NO_CHAT);
+    // The webview writes its storage late: "no chat" told last could outlive the chat that was begun after it.
+    if (this.thread.chatId) remember(LAST_CHAT, this.thread.chatId);
   }
 
   private take(event: AppEvent): void {
