@@ -141,7 +141,8 @@ async fn settled(app: &App) -> EngineState {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_start_has_the_built_in_model_and_nothing_else() {
-    let app = Home::new().open().await;
+    let home = Home::new();
+    let app = home.open().await;
     let start = app.start().await;
     assert!(start.chats.is_empty() && start.store_fault.is_none());
     assert_eq!(start.engine, EngineState::NoModel);
@@ -449,7 +450,8 @@ async fn settings_are_kept_and_nonsense_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_are_trimmed_and_empty_ones_refused() {
-    let app = Home::new().open().await;
+    let home = Home::new();
+    let app = home.open().await;
     let chat = app.create_chat().await.unwrap();
     assert_eq!(
         app.rename_chat(&chat.id, "  A\n  name ").await.unwrap().title,
