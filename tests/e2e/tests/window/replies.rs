@@ -7,7 +7,7 @@ use crate::models::{counted, counting, saying, saying_slowly};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reply_arrives_word_by_word_and_exactly() -> Result<()> {
-    let numbers: Vec<String> = (1..=120).map(|number| number.to_string()).collect();
+    let numbers: Vec<String> = (1..=400).map(|number| number.to_string()).collect();
     let sentence = format!(
         "The quick brown fox jumps over the lazy dog, then counts the sheep: {}; and falls asleep.",
         numbers.join(", ")
