@@ -1,0 +1,1 @@
+//! The Hugging Face Hub: search, repositories, and transfers that lose nothing.
