@@ -1,7 +1,7 @@
 //! From a file to a model that answers.
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use mistralrs_core::{
 use crate::connection::Outbox;
 use crate::fault::{first_line, last_panic};
 use crate::generate;
+use crate::memory;
 use crate::preflight;
 use crate::progress::Progress;
 
@@ -29,23 +30,23 @@ pub struct Model {
     pub context: usize,
 }
 
-/// Loads the file at `path`, reporting progress as it goes.
+/// Loads a model's files, reporting progress as it goes.
 ///
 /// # Errors
 /// A [`Fault`] in words; the process is as it was before, save for memory that the engine may keep.
 pub async fn load(
     id: RequestId,
-    path: PathBuf,
+    files: Vec<PathBuf>,
     context: Option<usize>,
     outbox: &Outbox,
 ) -> Result<(Model, LoadedModel), Fault> {
     let start = Instant::now();
-    let checked = path.clone();
+    let checked = files.clone();
     let header = tokio::task::spawn_blocking(move || preflight::check(&checked))
         .await
         .map_err(panicked)??;
-    let progress = Progress::report(id, &path, outbox.clone());
-    let weights = tokio::task::spawn_blocking(move || read_weights(&path));
+    let progress = Progress::report(id, &files, outbox.clone());
+    let weights = tokio::task::spawn_blocking(move || read_weights(files));
     let pipeline = weights
         .await
         .map_err(panicked)?
@@ -65,6 +66,7 @@ pub async fn load(
         context,
         trained_context,
         load_milliseconds: start.elapsed().as_millis() as u64,
+        peak_bytes: memory::peak_bytes(),
     };
     Ok((model, loaded))
 }
@@ -73,15 +75,17 @@ type SharedPipeline = Arc<tokio::sync::Mutex<dyn Pipeline + Send + Sync>>;
 
 /// Reads the weights. The paths are given one by one, so mistral.rs neither asks the Hub nor picks up the
 /// `generation_config.json` that another model left in the same folder.
-fn read_weights(path: &Path) -> anyhow::Result<SharedPipeline> {
-    let name = path
-        .file_name()
-        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+fn read_weights(files: Vec<PathBuf>) -> anyhow::Result<SharedPipeline> {
+    let name = |path: &PathBuf| {
+        path.file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    };
+    let names: Vec<String> = files.iter().map(name).collect();
     let loader = GGUFLoaderBuilder::new(
         None,
         None,
-        name.clone(),
-        vec![name],
+        names.first().cloned().unwrap_or_default(),
+        names,
         GGUFSpecificConfig { topology: None },
         false,
         None,
@@ -91,7 +95,7 @@ fn read_weights(path: &Path) -> anyhow::Result<SharedPipeline> {
         tokenizer_filename: PathBuf::new(),
         config_filename: PathBuf::new(),
         template_filename: None,
-        filenames: vec![path.to_path_buf()],
+        filenames: files,
         adapter_paths: AdapterPaths::None,
         gen_conf: None,
         preprocessor_config: None,

@@ -8,6 +8,8 @@ mod cpu;
 mod fault;
 mod generate;
 mod load;
+mod measure;
+mod memory;
 mod meter;
 mod preflight;
 mod progress;

@@ -8,6 +8,8 @@ use candle_core::{Result, Tensor};
 use hearth_engine::protocol::ReplyStats;
 use mistralrs_core::CustomLogitsProcessor;
 
+use crate::memory;
+
 /// A reply's clock. mistral.rs shows it the logits of every token just before it chooses one.
 pub struct Meter {
     start: Instant,
@@ -42,6 +44,7 @@ impl Meter {
                 .first
                 .zip(seen.last)
                 .map_or(0.0, |(first, last)| milliseconds(first, last)),
+            peak_bytes: memory::peak_bytes(),
         }
     }
 }

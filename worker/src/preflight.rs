@@ -1,7 +1,7 @@
 //! What can be known before the weights are read: a file that cannot run is refused in milliseconds.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::PathBuf;
 
 use hearth_engine::protocol::Fault;
 use hearth_gguf::{GgufError, Header, Value};
@@ -29,7 +29,8 @@ const TENSOR_TYPES: [&str; 15] = [
 /// # Errors
 /// The first [`Fault`] found, in the order missing, unreadable, not GGUF, incomplete, architecture, tensor type,
 /// chat template.
-pub fn check(path: &Path) -> Result<Header, Fault> {
+pub fn check(files: &[PathBuf]) -> Result<Header, Fault> {
+    let path = files.first().ok_or(Fault::NoModel)?;
     let header = Header::open(path).map_err(|error| match error {
         GgufError::Io(error) if error.kind() == ErrorKind::NotFound => {
             Fault::FileMissing { path: path.into() }

@@ -1,6 +1,6 @@
-//! How far a load is. mistral.rs does not say, so the bytes that this process has read are held against the file's.
+//! How far a load is. mistral.rs does not say, so the bytes that this process has read are held against the files'.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hearth_engine::protocol::{Event, RequestId};
@@ -15,9 +15,10 @@ const ALL_READ: f32 = 0.95;
 pub struct Progress(tokio::task::JoinHandle<()>);
 
 impl Progress {
-    /// Starts reporting the load of the file at `path`.
-    pub fn report(id: RequestId, path: &Path, outbox: Outbox) -> Self {
-        let size = std::fs::metadata(path).map_or(1, |file| file.len().max(1));
+    /// Starts reporting the load of these files.
+    pub fn report(id: RequestId, files: &[PathBuf], outbox: Outbox) -> Self {
+        let size = |path| std::fs::metadata(path).map_or(0, |file| file.len());
+        let size = files.iter().map(size).sum::<u64>().max(1);
         let start = bytes_read();
         Self(tokio::spawn(async move {
             let mut ticks = tokio::time::interval(EVERY);

@@ -6,8 +6,10 @@ use hearth_engine::protocol::{Event, Fault, Request, RequestId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::Outbox;
+use crate::fault::last_panic;
 use crate::generate::{self, Question};
 use crate::load::{Model, load};
+use crate::measure;
 
 /// Work that ended: the model if it still stands, and the event to end with. The event is sent once the slot is free,
 /// so that the app's next request, sent the moment it comes, is not refused.
@@ -41,18 +43,35 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                     working = Some((id, oneshot::channel().0));
                 }
             }
-            Request::Load { id, .. } | Request::Generate { id, .. } | Request::Count { id, .. }
+            Request::Load { id, .. }
+            | Request::Generate { id, .. }
+            | Request::Count { id, .. }
+            | Request::Measure { id }
                 if working.is_some() =>
             {
                 refuse(id, Fault::Busy);
             }
-            Request::Load { id, .. } if model.is_some() => refuse(id, Fault::Busy),
-            Request::Load { id, path, context } => {
+            Request::Load { id, .. } | Request::Measure { id } if model.is_some() => refuse(id, Fault::Busy),
+            Request::Measure { id } => {
+                let (cancel, _) = oneshot::channel();
+                working = Some((id, cancel));
+                let ended = ended.clone();
+                tokio::spawn(async move {
+                    let measured = tokio::task::spawn_blocking(measure::speeds).await;
+                    let event = match measured {
+                        Ok(Ok(speeds)) => Event::Measured { id, speeds },
+                        Ok(Err(error)) => failed(id, error.to_string()),
+                        Err(_) => failed(id, last_panic()),
+                    };
+                    let _ = ended.send(Ended { model: None, event });
+                });
+            }
+            Request::Load { id, files, context } => {
                 let (cancel, _) = oneshot::channel();
                 working = Some((id, cancel));
                 let (outbox, ended) = (outbox.clone(), ended.clone());
                 tokio::spawn(async move {
-                    let end = match load(id, path, context, &outbox).await {
+                    let end = match load(id, files, context, &outbox).await {
                         Ok((model, loaded)) => Ended {
                             model: Some(Arc::new(model)),
                             event: Event::Loaded { id, model: loaded },
@@ -108,6 +127,13 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                 });
             }
         }
+    }
+}
+
+fn failed(id: RequestId, detail: String) -> Event {
+    Event::Failed {
+        id: Some(id),
+        fault: Fault::Engine { detail },
     }
 }
 

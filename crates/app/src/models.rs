@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hearth_engine::EngineError;
 use hearth_gguf::Header;
-use hearth_store::{ModelRecord, NewModel};
+use hearth_store::{ModelFileRecord, ModelRecord, NewModel};
 use serde::Serialize;
 use ts_rs::TS;
 
@@ -27,12 +27,12 @@ pub struct Model {
     pub file_name: String,
     /// The folder it lies in.
     pub folder: String,
-    /// Bytes of the file.
+    /// Bytes of its files.
     #[ts(type = "number")]
     pub size_bytes: u64,
     /// It ships inside Hearth.
     pub built_in: bool,
-    /// Nothing is at its path any more.
+    /// One of its files is not at its place any more.
     pub missing: bool,
     /// When it last answered, in milliseconds since 1970.
     #[ts(type = "number | null")]
@@ -43,9 +43,9 @@ impl From<ModelRecord> for Model {
     fn from(record: ModelRecord) -> Self {
         let lossy = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
         Self {
-            file_name: lossy(record.path.file_name()),
-            folder: lossy(record.path.parent().map(Path::as_os_str)),
-            missing: !record.path.exists(),
+            file_name: lossy(record.path().file_name()),
+            folder: lossy(record.path().parent().map(Path::as_os_str)),
+            missing: !record.files.iter().all(|file| file.path.exists()),
             id: record.id,
             name: record.name,
             size_bytes: record.size_bytes,
@@ -117,7 +117,7 @@ impl App {
 
     /// Loads a model and notes when.
     pub(crate) async fn load_record(&self, record: ModelRecord) -> Result<(), EngineError> {
-        self.engine.load(record.path, None).await?;
+        self.engine.load(vec![record.path], None).await?;
         if let Ok(store) = self.store().await {
             // A list that could not be updated is no reason to say that the model did not load.
             let _ = store.touch_model(&record.id).await;
@@ -161,10 +161,15 @@ impl App {
         };
         let new = NewModel {
             id: id.map(str::to_owned),
-            path,
             name,
-            size_bytes,
+            files: vec![ModelFileRecord {
+                path,
+                size_bytes,
+                sha256: None,
+            }],
+            origin: None,
             built_in: id.is_some(),
+            imported: id.is_none(),
         };
         Ok(self.store().await?.remember_model(new).await?)
     }

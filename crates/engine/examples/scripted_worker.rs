@@ -31,11 +31,17 @@ fn main() {
     });
     for request in &requests {
         match request {
-            Request::Load { id, path, .. } => load(&behaviour, id, &path),
+            Request::Load { id, files, .. } => load(&behaviour, id, &files[0]),
             Request::Generate { id, .. } => reply(&behaviour, id, &exe, &requests),
             Request::Count { id, messages } => tell(&Event::Counted {
                 id,
                 tokens: messages.len(),
+            }),
+            Request::Measure { id } => tell(&Event::Failed {
+                id: Some(id),
+                fault: Fault::Engine {
+                    detail: "a script has no speed".to_owned(),
+                },
             }),
             Request::Cancel { .. } => {}
         }
@@ -60,6 +66,7 @@ fn load(behaviour: &str, id: u64, path: &std::path::Path) {
         context: 100,
         trained_context: 100,
         load_milliseconds: 1,
+        peak_bytes: 0,
     };
     tell(&Event::Loaded { id, model });
     if behaviour == "dies_idle" {

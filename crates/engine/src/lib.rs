@@ -5,9 +5,11 @@
 //! the app. See `docs/ARCHITECTURE.md`, "The engine is a process".
 
 mod lines;
+mod measure;
 mod process;
 pub mod protocol;
 mod supervisor;
 
+pub use measure::measure;
 pub use process::WorkerError;
 pub use supervisor::{Engine, EngineConfig, EngineError, EngineStatus, Question, Ready, Reply, ReplyEvent};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// Grows by one with every change that an older side would misread.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Longest line either side accepts, in bytes. The longest real one is a request that carries a whole chat.
 pub const LONGEST_LINE: usize = 8 << 20;
@@ -24,8 +24,8 @@ pub enum Request {
     Load {
         /// Names this request.
         id: RequestId,
-        /// A GGUF file.
-        path: PathBuf,
+        /// The model's GGUF files, the shards of a split one in order.
+        files: Vec<PathBuf>,
         /// Context in tokens; the worker lowers it to what the model was trained for. `None`: the worker's choice.
         context: Option<usize>,
     },
@@ -53,6 +53,12 @@ pub enum Request {
         id: RequestId,
         /// The chat.
         messages: Vec<ChatMessage>,
+    },
+    /// Measure what this computer can do, with no model loaded. Takes some seconds. Answered by [`Event::Measured`] or
+    /// [`Event::Failed`].
+    Measure {
+        /// Names this request.
+        id: RequestId,
     },
 }
 
@@ -119,6 +125,13 @@ pub enum Event {
         /// Tokens of the prompt.
         tokens: usize,
     },
+    /// What this computer can do.
+    Measured {
+        /// The [`Request::Measure`].
+        id: RequestId,
+        /// The figures.
+        speeds: Speeds,
+    },
     /// A request could not be met.
     Failed {
         /// The request; `None` when the line could not be read as one.
@@ -140,6 +153,22 @@ pub struct LoadedModel {
     pub trained_context: usize,
     /// Milliseconds from request to ready.
     pub load_milliseconds: u64,
+    /// The most memory that the worker has held so far, bytes; 0 where the system does not tell.
+    pub peak_bytes: u64,
+}
+
+/// What a computer can do, measured with the kernels that run models.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Speeds {
+    /// Memory read by all threads at once, bytes/s.
+    pub read_bytes_per_second: f64,
+    /// Q4_K weights multiplied with one row, as in decoding: bytes of weights/s.
+    pub matvec_bytes_per_second: f64,
+    /// Q4_K weights multiplied with 512 rows, as in reading a prompt: weights times rows, per second.
+    pub prompt_weights_per_second: f64,
+    /// Threads that computed.
+    pub threads: usize,
 }
 
 /// One message of a chat.
@@ -230,6 +259,8 @@ pub struct ReplyStats {
     pub prompt_milliseconds: f64,
     /// Milliseconds from the first token to the last.
     pub decode_milliseconds: f64,
+    /// The most memory that the worker has held since it started, bytes; 0 where the system does not tell.
+    pub peak_bytes: u64,
 }
 
 impl ReplyStats {

@@ -51,7 +51,7 @@ pub enum EngineStatus {
     Empty,
     /// Weights are being read.
     Loading {
-        /// The model's file.
+        /// The model's first file.
         path: PathBuf,
         /// 0 to 1.
         fraction: f32,
@@ -69,12 +69,12 @@ pub enum EngineStatus {
     },
     /// The model was unloaded because nobody asked; the next question loads it again.
     Asleep {
-        /// The model's file.
+        /// The model's first file.
         path: PathBuf,
     },
     /// The model is not there, and why.
     Failed {
-        /// The model's file.
+        /// The model's first file.
         path: PathBuf,
         /// What happened.
         error: EngineError,
@@ -84,7 +84,7 @@ pub enum EngineStatus {
 /// A model that is in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ready {
-    /// Its file.
+    /// Its first file.
     pub path: PathBuf,
     /// What computes.
     pub backend: String,
@@ -163,7 +163,7 @@ impl Reply {
 
 enum Command {
     Load {
-        path: PathBuf,
+        files: Vec<PathBuf>,
         context: Option<usize>,
         done: oneshot::Sender<Result<LoadedModel, EngineError>>,
     },
@@ -203,14 +203,18 @@ impl Engine {
         self.status.clone()
     }
 
-    /// Loads the GGUF file at `path` into a fresh process, in place of the model before it. `context` is in tokens;
-    /// `None` is the worker's choice.
+    /// Loads a model's GGUF files into a fresh process, in place of the model before it; the status names the first.
+    /// `context` is in tokens; `None` is the worker's choice.
     ///
     /// # Errors
     /// What the worker found wrong with the file, or how it died of it; the status says the same.
-    pub async fn load(&self, path: PathBuf, context: Option<usize>) -> Result<LoadedModel, EngineError> {
+    pub async fn load(
+        &self,
+        files: Vec<PathBuf>,
+        context: Option<usize>,
+    ) -> Result<LoadedModel, EngineError> {
         let (done, loaded) = oneshot::channel();
-        self.command(Command::Load { path, context, done });
+        self.command(Command::Load { files, context, done });
         loaded.await.unwrap_or(Err(EngineError::Replaced))
     }
 

@@ -57,7 +57,7 @@ impl Stage {
 
     async fn loaded(&self) -> Engine {
         let engine = self.engine();
-        engine.load(self.model(), None).await.unwrap();
+        engine.load(vec![self.model()], None).await.unwrap();
         engine
     }
 }
@@ -104,7 +104,7 @@ async fn a_good_worker_loads_answers_counts_and_unloads() {
     let stage = Stage::with("good");
     let engine = stage.engine();
     assert_eq!(*engine.status().borrow(), EngineStatus::Empty);
-    assert_eq!(engine.load(stage.model(), None).await.unwrap().context, 100);
+    assert_eq!(engine.load(vec![stage.model()], None).await.unwrap().context, 100);
     assert!(matches!(&*engine.status().borrow(), EngineStatus::Ready(ready) if ready.backend == "paper"));
     let (text, end) = to_the_end(engine.generate(hello())).await;
     assert_eq!(text, words(20));
@@ -163,7 +163,7 @@ async fn garbage_between_events_is_passed_over() {
 async fn a_silent_worker_is_given_up() {
     let mut stage = Stage::with("silent");
     stage.config.hello_within = Duration::from_millis(300);
-    let error = stage.engine().load(stage.model(), None).await.unwrap_err();
+    let error = stage.engine().load(vec![stage.model()], None).await.unwrap_err();
     assert!(
         matches!(error, EngineError::Worker(WorkerError::Misbehaved { .. })),
         "{error}"
@@ -173,7 +173,7 @@ async fn a_silent_worker_is_given_up() {
 #[tokio::test]
 async fn a_worker_of_another_release_is_refused() {
     let stage = Stage::with("from_another_release");
-    let error = stage.engine().load(stage.model(), None).await.unwrap_err();
+    let error = stage.engine().load(vec![stage.model()], None).await.unwrap_err();
     assert_eq!(error, WorkerError::OtherVersion { found: 99 }.into());
 }
 
@@ -181,7 +181,7 @@ async fn a_worker_of_another_release_is_refused() {
 async fn a_missing_worker_says_where_it_should_be() {
     let mut stage = Stage::with("good");
     stage.config.worker = Path::new("/nowhere/hearth-worker").to_owned();
-    let error = stage.engine().load(stage.model(), None).await.unwrap_err();
+    let error = stage.engine().load(vec![stage.model()], None).await.unwrap_err();
     assert!(error.to_string().contains("hearth-worker"), "{error}");
 }
 
@@ -190,13 +190,13 @@ async fn a_file_that_fails_says_so_and_the_next_one_loads() {
     let stage = Stage::with("good");
     let engine = stage.engine();
     let gone = stage.folder.path().join("gone.gguf");
-    let error = engine.load(gone.clone(), None).await.unwrap_err();
+    let error = engine.load(vec![gone.clone()], None).await.unwrap_err();
     assert_eq!(error, Fault::FileMissing { path: gone.clone() }.into());
     assert_eq!(
         *engine.status().borrow(),
         EngineStatus::Failed { path: gone, error }
     );
-    engine.load(stage.model(), None).await.unwrap();
+    engine.load(vec![stage.model()], None).await.unwrap();
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn a_worker_that_dies_idle_is_restarted_once() {
 #[tokio::test]
 async fn a_worker_that_dies_loading_is_not_restarted() {
     let stage = Stage::with("dies_loading");
-    let error = stage.engine().load(stage.model(), None).await.unwrap_err();
+    let error = stage.engine().load(vec![stage.model()], None).await.unwrap_err();
     assert!(error.to_string().contains("exit status 3"), "{error}");
 }
 
@@ -285,7 +285,7 @@ async fn another_model_or_an_unload_ends_what_is_going_on() {
     let engine = stage.engine();
     let loading = tokio::spawn({
         let (engine, model) = (engine.clone(), stage.model());
-        async move { engine.load(model, None).await }
+        async move { engine.load(vec![model], None).await }
     });
     until(
         &engine,
@@ -300,7 +300,7 @@ async fn another_model_or_an_unload_ends_what_is_going_on() {
     let engine = stage.loaded().await;
     let mut reply = engine.generate(hello());
     reply.next().await;
-    engine.load(stage.model(), None).await.unwrap();
+    engine.load(vec![stage.model()], None).await.unwrap();
     assert_eq!(
         to_the_end(reply).await.1,
         ReplyEvent::Failed(EngineError::Replaced)

@@ -19,6 +19,7 @@ const FOX: &str = "The quick brown fox jumps over a lazy dog, and then: ünïcö
 
 struct Stage {
     folder: TempDir,
+    config: EngineConfig,
     engine: Engine,
 }
 
@@ -33,8 +34,13 @@ impl Stage {
             "{} is put there by `cargo xtask test`",
             worker.display()
         );
-        let engine = Engine::new(EngineConfig::new(worker, folder.path().join("home")));
-        Self { folder, engine }
+        let config = EngineConfig::new(worker, folder.path().join("home"));
+        let engine = Engine::new(config.clone());
+        Self {
+            folder,
+            config,
+            engine,
+        }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -50,7 +56,7 @@ impl Stage {
         let stage = Self::new();
         let file = stage.file("model.gguf");
         model.write(&file).unwrap();
-        stage.engine.load(file, None).await.unwrap();
+        stage.engine.load(vec![file], None).await.unwrap();
         stage
     }
 
@@ -119,7 +125,7 @@ async fn a_scripted_model_says_its_sentence_at_every_temperature() {
 async fn the_built_in_model_answers_a_whole_conversation() {
     let stage = Stage::new();
     let bard = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/bard-Q8_0.gguf");
-    let loaded = stage.engine.load(bard, None).await.unwrap();
+    let loaded = stage.engine.load(vec![bard], None).await.unwrap();
     assert_eq!((loaded.architecture.as_str(), loaded.context), ("qwen3", 2048));
     let mut chat = question("What is love?");
     for more in ["And what is death?", "Farewell."] {
@@ -162,7 +168,7 @@ async fn progress_rises_to_ready() {
         }
         seen
     });
-    stage.engine.load(file, None).await.unwrap();
+    stage.engine.load(vec![file], None).await.unwrap();
     let seen = watch.await.unwrap();
     assert!(
         seen.is_sorted() && seen.iter().all(|fraction| (0.0..=1.0).contains(fraction)),
@@ -318,7 +324,7 @@ async fn bad_files_are_refused_in_words_and_the_next_file_loads() {
         bad.write(&file).unwrap();
         let error = stage
             .engine
-            .load(file, None)
+            .load(vec![file], None)
             .await
             .expect_err(&format!("{bad:?} loaded"));
         let EngineError::Fault(fault) = &error else {
@@ -360,7 +366,7 @@ async fn bad_files_are_refused_in_words_and_the_next_file_loads() {
         );
         eprintln!("{bad:?}: {sentence}");
     }
-    stage.engine.load(good, None).await.unwrap();
+    stage.engine.load(vec![good], None).await.unwrap();
     assert_eq!(stage.ask(question("And now?")).await.0, FOX);
 }
 
@@ -368,7 +374,7 @@ async fn bad_files_are_refused_in_words_and_the_next_file_loads() {
 async fn a_file_that_is_gone_is_named() {
     let stage = Stage::new();
     let gone = stage.file("gone.gguf");
-    let error = stage.engine.load(gone.clone(), None).await.unwrap_err();
+    let error = stage.engine.load(vec![gone.clone()], None).await.unwrap_err();
     assert_eq!(error, Fault::FileMissing { path: gone }.into());
 }
 
@@ -386,4 +392,18 @@ async fn the_engine_writes_nowhere_but_in_its_own_folder() {
         names == ["home", "model.gguf"] || names == ["model.gguf"],
         "{names:?}"
     );
+}
+
+#[tokio::test]
+async fn this_computer_is_measured() {
+    let stage = Stage::new();
+    let speeds = hearth_engine::measure(&stage.config).await.unwrap();
+    assert!(speeds.threads >= 1);
+    for speed in [
+        speeds.read_bytes_per_second,
+        speeds.matvec_bytes_per_second,
+        speeds.prompt_weights_per_second,
+    ] {
+        assert!(speed.is_finite() && speed > 0.0, "{speeds:?}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -43,12 +43,25 @@ struct Life {
     /// The model in the worker's memory.
     ready: Option<Ready>,
     /// The model the person wants, in memory or not, and its context.
-    chosen: Option<(PathBuf, Option<usize>)>,
+    chosen: Option<Chosen>,
     /// A death is answered with a restart if something went well since the one before.
     may_restart: bool,
     last_id: RequestId,
     /// When the model was last of use.
     used: Instant,
+}
+
+#[derive(Clone)]
+struct Chosen {
+    files: Vec<PathBuf>,
+    context: Option<usize>,
+}
+
+impl Chosen {
+    /// What the status names the model by.
+    fn path(&self) -> PathBuf {
+        self.files.first().cloned().unwrap_or_default()
+    }
 }
 
 /// What comes next while the worker is at work.
@@ -86,9 +99,9 @@ impl Life {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::Load { path, context, done } => {
+            Command::Load { files, context, done } => {
                 self.may_restart = true;
-                let _ = done.send(self.load(path, context, None).await);
+                let _ = done.send(self.load(Chosen { files, context }, None).await);
             }
             Command::Generate {
                 question,
@@ -113,21 +126,17 @@ impl Life {
         }
     }
 
-    async fn load(
-        &mut self,
-        path: PathBuf,
-        context: Option<usize>,
-        after: Option<EngineError>,
-    ) -> Result<LoadedModel, EngineError> {
+    async fn load(&mut self, chosen: Chosen, after: Option<EngineError>) -> Result<LoadedModel, EngineError> {
         // Only the end of a process surely gives its memory back.
         self.stop_worker().await;
-        self.chosen = Some((path.clone(), context));
+        let path = chosen.path();
+        self.chosen = Some(chosen.clone());
         self.tell(EngineStatus::Loading {
             path: path.clone(),
             fraction: 0.0,
             after: after.clone(),
         });
-        let loaded = self.load_into_worker(&path, context, after).await;
+        let loaded = self.load_into_worker(&chosen, after).await;
         match &loaded {
             Ok(model) => {
                 let backend = self
@@ -157,19 +166,17 @@ impl Life {
 
     async fn load_into_worker(
         &mut self,
-        path: &Path,
-        context: Option<usize>,
+        chosen: &Chosen,
         after: Option<EngineError>,
     ) -> Result<LoadedModel, EngineError> {
         let id = self.next_id();
-        let worker = self
-            .worker
-            .insert(Worker::start(&self.config, threads_for(path, self.config.threads)).await?);
+        let threads = threads_for(&chosen.files, self.config.threads);
+        let worker = self.worker.insert(Worker::start(&self.config, threads).await?);
         worker
             .send(&Request::Load {
                 id,
-                path: path.to_path_buf(),
-                context,
+                files: chosen.files.clone(),
+                context: chosen.context,
             })
             .await?;
         loop {
@@ -177,7 +184,7 @@ impl Life {
                 Step::Event(Ok(Event::Loading { id: of, fraction })) if of == id => {
                     let after = after.clone();
                     self.tell(EngineStatus::Loading {
-                        path: path.to_path_buf(),
+                        path: chosen.path(),
                         fraction,
                         after,
                     });
@@ -296,7 +303,7 @@ impl Life {
     /// Loads the chosen model if it is not in memory.
     async fn wake(&mut self) -> Result<(), EngineError> {
         match (&self.ready, self.chosen.clone()) {
-            (None, Some((path, context))) => self.load(path, context, None).await.map(drop),
+            (None, Some(chosen)) => self.load(chosen, None).await.map(drop),
             (None, None) => Err(Fault::NoModel.into()),
             (Some(_), _) => Ok(()),
         }
@@ -337,21 +344,23 @@ impl Life {
         tracing::error!(%error, "the worker is gone");
         let had_model = self.ready.is_some();
         self.stop_worker().await;
-        let Some((path, context)) = self.chosen.clone() else {
+        let Some(chosen) = self.chosen.clone() else {
             return;
         };
         if had_model && self.may_restart {
             self.may_restart = false;
             // Its outcome is in the status.
-            let _ = self.load(path, context, Some(error)).await;
+            let _ = self.load(chosen, Some(error)).await;
         } else if had_model {
+            let path = chosen.path();
             self.tell(EngineStatus::Failed { path, error });
         }
     }
 
     async fn fall_asleep(&mut self) {
         self.stop_worker().await;
-        if let Some((path, _)) = self.chosen.clone() {
+        if let Some(chosen) = &self.chosen {
+            let path = chosen.path();
             self.tell(EngineStatus::Asleep { path });
         }
     }
@@ -385,9 +394,12 @@ fn stray(event: Result<Event, WorkerError>, id: RequestId) -> Result<(), EngineE
 /// One thread for a model so small that a layer is done before a second thread has heard of it. candle's threads wait
 /// by spinning, so on a busy computer each handover costs a time slice: with all cores taken, the built-in model decodes
 /// 500 tokens/s on one thread and 4 on two.
-fn threads_for(path: &Path, threads: usize) -> usize {
+fn threads_for(files: &[PathBuf], threads: usize) -> usize {
     const SMALL_BYTES: u64 = 64 << 20;
-    if std::fs::metadata(path).is_ok_and(|file| file.len() < SMALL_BYTES) {
+    let small = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|file| file.len() < SMALL_BYTES);
+    if let [only] = files
+        && small(only)
+    {
         1
     } else {
         threads

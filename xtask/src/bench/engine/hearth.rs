@@ -16,7 +16,7 @@ pub fn measure(config: &EngineConfig, plan: &Plan) -> Result<Session> {
     let mut memory = PeakMemory::of(worker.child.id());
     let id = worker.ask(|id| Request::Load {
         id,
-        path: plan.model.to_owned(),
+        files: vec![plan.model.to_owned()],
         context: Some(plan.context),
     })?;
     let load_milliseconds = loop {
