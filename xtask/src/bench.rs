@@ -5,6 +5,12 @@
 mod engine;
 #[cfg(feature = "bench")]
 mod machine;
+#[cfg(feature = "bench")]
+mod memory;
+#[cfg(feature = "bench")]
+mod models;
+#[cfg(feature = "bench")]
+mod worker;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};

@@ -1,8 +1,6 @@
 //! Hearth's engine beside llama.cpp's: the same files, prompts and threads, in turns.
 
 mod hearth;
-mod memory;
-mod models;
 mod peer;
 mod report;
 
@@ -15,7 +13,7 @@ use hearth_engine::EngineConfig;
 use hearth_engine::protocol::ReplyStats;
 use serde::{Deserialize, Serialize};
 
-use self::models::BenchModel;
+use super::models::{self, BenchModel};
 use super::{BenchOptions, Metrics};
 use crate::project::Project;
 use crate::worker;

@@ -8,15 +8,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::{Plan, Session};
+use crate::bench::worker::text;
 use crate::command;
 use crate::project::Project;
-
-const SENTENCE: &str = "The quick brown fox jumps over the lazy dog. ";
-
-/// A text of at least this many tokens: every word has one or more.
-pub fn text(tokens: usize) -> String {
-    SENTENCE.repeat(tokens / SENTENCE.split_whitespace().count() + 1)
-}
 
 /// Installs the npm packages when the lock file is not the one they were installed from.
 pub fn install(project: &Project) -> Result<()> {
