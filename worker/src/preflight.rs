@@ -1,10 +1,9 @@
 //! What can be known before the weights are read: a file that cannot run is refused in milliseconds.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use hearth_engine::protocol::Fault;
-use hearth_gguf::{GgufError, Header, Value};
+use hearth_gguf::{Header, Value};
 
 /// Architectures that mistral.rs 0.8.1 loads from GGUF (its `pipeline/gguf.rs`). `qwen3moe` is left out: it loads,
 /// then panics at the first token on a CPU.
@@ -31,23 +30,7 @@ const TENSOR_TYPES: [&str; 15] = [
 /// chat template.
 pub fn check(files: &[PathBuf]) -> Result<Header, Fault> {
     let path = files.first().ok_or(Fault::NoModel)?;
-    let header = Header::open(path).map_err(|error| match error {
-        GgufError::Io(error) if error.kind() == ErrorKind::NotFound => {
-            Fault::FileMissing { path: path.into() }
-        }
-        GgufError::Io(error) => Fault::Unreadable {
-            detail: error.to_string(),
-        },
-        GgufError::NotGguf | GgufError::Version(_) => Fault::NotGguf {
-            detail: error.to_string(),
-        },
-        GgufError::TruncatedHeader(_) | GgufError::TruncatedData { .. } => Fault::Truncated {
-            detail: error.to_string(),
-        },
-        GgufError::Damaged(_) => Fault::BadModel {
-            detail: error.to_string(),
-        },
-    })?;
+    let header = Header::open(path).map_err(|error| Fault::of_file(path, &error))?;
     let architecture = header.architecture().unwrap_or("unnamed");
     if !ARCHITECTURES.contains(&architecture) {
         return Err(Fault::UnsupportedArchitecture {

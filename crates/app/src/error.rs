@@ -2,7 +2,6 @@
 
 use hearth_engine::protocol::Fault;
 use hearth_engine::{EngineError, WorkerError};
-use hearth_gguf::GgufError;
 use hearth_store::StoreError;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -132,19 +131,4 @@ impl From<StoreError> for ErrorReport {
         };
         Self::new(code, error.to_string())
     }
-}
-
-/// A file that was picked and is not a whole model, in the same words as when the worker finds out.
-pub(crate) fn unreadable_model(path: &std::path::Path, error: &GgufError) -> ErrorReport {
-    let detail = error.to_string();
-    let fault = match error {
-        GgufError::NotGguf | GgufError::Version(_) => Fault::NotGguf { detail },
-        GgufError::TruncatedHeader(_) | GgufError::TruncatedData { .. } => Fault::Truncated { detail },
-        GgufError::Damaged(_) => Fault::BadModel { detail },
-        GgufError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => Fault::FileMissing {
-            path: path.to_path_buf(),
-        },
-        GgufError::Io(_) => Fault::Unreadable { detail },
-    };
-    EngineError::from(fault).into()
 }

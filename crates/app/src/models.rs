@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use hearth_engine::EngineError;
+use hearth_engine::protocol::Fault;
 use hearth_gguf::Header;
 use hearth_store::{ModelFileRecord, ModelRecord, NewModel};
 use serde::Serialize;
 use ts_rs::TS;
 
-use crate::error::unreadable_model;
 use crate::{App, AppEvent, ErrorCode, ErrorReport};
 
 /// The id of the model that ships inside Hearth, wherever that is installed.
@@ -143,7 +143,7 @@ impl App {
     async fn remember(&self, path: PathBuf, id: Option<&str>) -> Result<ModelRecord, ErrorReport> {
         let opened = path.clone();
         let header = tokio::task::spawn_blocking(move || {
-            Header::open(&opened).map_err(|e| unreadable_model(&opened, &e))
+            Header::open(&opened).map_err(|error| EngineError::from(Fault::of_file(&opened, &error)))
         });
         let header = header
             .await

@@ -6,6 +6,7 @@
 
 mod lines;
 mod measure;
+mod model_file;
 mod process;
 pub mod protocol;
 mod supervisor;

@@ -1,14 +1,20 @@
 //! GGUF headers: what a model file says of itself before its weights are read.
 //!
-//! The file is hostile until proven otherwise: every count and length is checked against a limit before
-//! anything is allocated, nothing panics, and the tensor table is compared with the file's real length.
-//! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, versions 2 and 3, little-endian.
+//! One [`Parser`] takes the bytes as they come, from a file or from a server, and never asks for one that the header
+//! does not need. The file is hostile until proven otherwise: every count and length is checked against a limit
+//! before anything is kept, memory is bounded, nothing panics, and the tensor table is compared with the file's real
+//! length. Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, versions 2 and 3, little-endian.
 
 mod header;
-mod reader;
+mod limits;
+mod parser;
+mod split;
 mod tensor_type;
+mod vocabulary;
 
 pub use header::{Header, Tensor, Value};
+pub use parser::{Parser, Progress};
+pub use split::{ShardName, shard_name};
 pub use tensor_type::TensorType;
 
 /// Why a file's header could not be read. Sizes are bytes.
@@ -31,9 +37,12 @@ pub enum GgufError {
         /// Bytes the file has.
         found: u64,
     },
-    /// A count, length or value is beyond any real model's.
+    /// A count, length or value is beyond any real model's, or contradicts another.
     #[error("its header claims {0}")]
     Damaged(String),
+    /// The files of a split model are not the parts of one whole.
+    #[error("its parts do not make one model: {0}")]
+    Parts(String),
     /// The file could not be opened or read.
     #[error("{0}")]
     Io(#[from] std::io::Error),

@@ -1,7 +1,7 @@
 //! How a tensor's numbers are stored.
 
-/// A tensor's storage type as GGUF numbers it (`ggml_type` in ggml.h). Types that ggml has removed, and those
-/// newer than this list, are [`TensorType::Unknown`].
+/// A tensor's storage type as GGUF numbers it (`ggml_type` in ggml.h). Types newer than this list, and those that ggml
+/// removed before GGUF came to be, are [`TensorType::Unknown`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TensorType {
     /// One of the published types: index into [`PUBLISHED`].
@@ -28,8 +28,10 @@ const fn layout(id: u32, name: &'static str, block: u64, bytes: u64) -> Layout {
     }
 }
 
-/// Block sizes as in ggml's `type_traits` table (ggml.c).
-const PUBLISHED: [Layout; 33] = [
+/// Block sizes as in ggml's `type_traits` table (ggml.c) and the structs it measures (ggml-common.h), version 0.21.
+/// ggml has removed the types whose rows are interleaved (31 to 33, 36 to 38), but files of them are still published;
+/// they take the room of the type they were repacked from.
+const PUBLISHED: [Layout; 41] = [
     layout(0, "F32", 1, 4),
     layout(1, "F16", 1, 2),
     layout(2, "Q4_0", 32, 18),
@@ -59,10 +61,18 @@ const PUBLISHED: [Layout; 33] = [
     layout(28, "F64", 1, 8),
     layout(29, "IQ1_M", 256, 56),
     layout(30, "BF16", 1, 2),
+    layout(31, "Q4_0_4_4", 32, 18),
+    layout(32, "Q4_0_4_8", 32, 18),
+    layout(33, "Q4_0_8_8", 32, 18),
     layout(34, "TQ1_0", 256, 54),
     layout(35, "TQ2_0", 256, 66),
+    layout(36, "IQ4_NL_4_4", 32, 18),
+    layout(37, "IQ4_NL_4_8", 32, 18),
+    layout(38, "IQ4_NL_8_8", 32, 18),
     layout(39, "MXFP4", 32, 17),
     layout(40, "NVFP4", 64, 36),
+    layout(41, "Q1_0", 128, 18),
+    layout(42, "Q2_0", 64, 18),
 ];
 
 impl TensorType {
