@@ -117,7 +117,8 @@ impl App {
 
     /// Loads a model and notes when.
     pub(crate) async fn load_record(&self, record: ModelRecord) -> Result<(), EngineError> {
-        self.engine.load(vec![record.path], None).await?;
+        let files = record.files.into_iter().map(|file| file.path).collect();
+        self.engine.load(files, None).await?;
         if let Ok(store) = self.store().await {
             // A list that could not be updated is no reason to say that the model did not load.
             let _ = store.touch_model(&record.id).await;

@@ -56,10 +56,10 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
     },
-    /// No such chat, message or model, or not any more.
+    /// No such chat, message, model or download, or not any more.
     #[error("This {kind} ({id}) is not there any more. Choose another one.")]
     NotFound {
-        /// "chat", "message", "reply" or "model".
+        /// "chat", "message", "reply", "model" or "download".
         kind: &'static str,
         /// The id asked for.
         id: String,
@@ -77,6 +77,12 @@ pub enum StoreError {
     NotUnicode {
         /// The path.
         path: PathBuf,
+    },
+    /// A model without a file, which could never be opened.
+    #[error("The model {name} has no files. Choose one that has.")]
+    NoFiles {
+        /// What it was to be called.
+        name: String,
     },
     /// Anything else, in the words of the system.
     #[error("The chats in {} could not be used: {detail}. Try again, and start Hearth anew if that does not help.", path.display())]
@@ -100,19 +106,17 @@ impl StoreError {
     /// An error that SQLite or sqlx reported about the database at `path`.
     pub(crate) fn from_sqlx(path: &Path, error: &sqlx::Error) -> Self {
         let path = path.to_path_buf();
+        // What sqlx puts around it, "error returned from database: (code: 26)", is for engineers.
+        let detail = error
+            .as_database_error()
+            .map_or_else(|| error.to_string(), |error| error.message().to_owned());
         match sqlite_code(error).map(|code| code & 0xff) {
             Some(SQLITE_BUSY | SQLITE_LOCKED) => Self::InUse { path },
             Some(SQLITE_READONLY | SQLITE_PERM) => Self::ReadOnly { path },
             Some(SQLITE_CANTOPEN) if is_refused(&path) => Self::ReadOnly { path },
             Some(SQLITE_FULL) => Self::Full { path },
-            Some(SQLITE_CORRUPT | SQLITE_NOTADB) => Self::Corrupt {
-                path,
-                detail: error.to_string(),
-            },
-            _ => Self::Other {
-                path,
-                detail: error.to_string(),
-            },
+            Some(SQLITE_CORRUPT | SQLITE_NOTADB) => Self::Corrupt { path, detail },
+            _ => Self::Other { path, detail },
         }
     }
 

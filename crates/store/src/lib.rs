@@ -1,4 +1,5 @@
-//! Chats, remembered models and settings in one SQLite file. The only crate that knows SQL.
+//! Chats, models, downloads, cached pages of the Hub, measurements and settings in one SQLite file. The only
+//! crate that knows SQL.
 //!
 //! A chat is a tree of messages; see [`Store::begin_turn`]. A reply has its row before the first word
 //! is generated, and a [`ReplyWriter`] adds to it every [`FLUSH_INTERVAL`], so a crash costs no more.
@@ -25,19 +26,25 @@ mod chats;
 mod error;
 mod inspect;
 mod lock;
+mod measurements;
 mod messages;
 mod models;
 mod open;
+mod pages;
 mod reply_writer;
 mod set_aside;
 mod settings;
 mod store;
+mod transfers;
 mod turns;
 mod types;
 
 pub use error::StoreError;
-pub use models::{ModelRecord, NewModel};
+pub use measurements::{Measurement, NewMeasurement};
+pub use models::{ModelFileRecord, ModelRecord, NewModel};
+pub use pages::CachedPage;
 pub use reply_writer::{FLUSH_INTERVAL, ReplyWriter};
 pub use store::Store;
+pub use transfers::{NewTransfer, NewTransferFile, Segment, TransferFile, TransferRecord, TransferState};
 pub use turns::Parent;
 pub use types::{Chat, Message, MessageRole, MessageStatus, ReplyStats, StopReason, Turn};

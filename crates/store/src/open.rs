@@ -163,6 +163,66 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn models_of_one_file_become_sets_of_files() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("hearth.db");
+        let first_build = Migrator::with_migrations(MIGRATIONS.iter().take(1).cloned().collect());
+        let store = Store::open_with(&path, &first_build).await.unwrap();
+        let chat = store.create_chat("About tea").await.unwrap();
+        sqlx::query(
+            r#"INSERT INTO models (id, path, name, size_bytes, built_in, created_at, last_used_at)
+               VALUES ('built-in-bard', '/opt/hearth/bard.gguf', 'Bard', 1900000, 1, 5, NULL),
+                      ('picked', 'C:\Models\tea "Q4".gguf', 'tea', 4000000000, 0, 6, 7);
+               INSERT INTO settings (key, value) VALUES ('lastModel', '"picked"')"#,
+        )
+        .execute(store.writer())
+        .await
+        .unwrap();
+        store.close().await;
+
+        let store = Store::open(&path).await.unwrap();
+        let models = store.models().await.unwrap();
+        let told: Vec<_> = models
+            .iter()
+            .map(|model| {
+                (
+                    model.id.as_str(),
+                    model.path(),
+                    model.size_bytes,
+                    model.last_used_at,
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (
+                    "picked",
+                    Path::new(r#"C:\Models\tea "Q4".gguf"#),
+                    4_000_000_000,
+                    Some(7)
+                ),
+                (
+                    "built-in-bard",
+                    Path::new("/opt/hearth/bard.gguf"),
+                    1_900_000,
+                    None
+                ),
+            ]
+        );
+        let (picked, bard) = (&models[0], &models[1]);
+        assert!(picked.imported && !picked.built_in && picked.created_at == 6);
+        assert!(bard.built_in && !bard.imported && bard.files.len() == 1);
+        assert_eq!(store.chats().await.unwrap(), [chat]);
+        assert_eq!(
+            store.setting::<String>("lastModel").await.unwrap().as_deref(),
+            Some("picked")
+        );
+        store.forget_model("picked").await.unwrap();
+        assert_eq!(copies(folder.path()), ["hearth-before-2.db"]);
+    }
+
+    #[tokio::test]
     async fn a_change_that_fails_changes_nothing() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("hearth.db");

@@ -18,7 +18,7 @@ use crate::StoreError;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
-/// The chats, models and settings of one person. Clones share the same connections.
+/// The chats, models, downloads and settings of one person. Clones share the same connections.
 #[derive(Clone, Debug)]
 pub struct Store {
     shared: Arc<Shared>,
@@ -180,4 +180,10 @@ pub(crate) fn now() -> i64 {
 /// An id that sorts by the time of its making.
 pub(crate) fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()
+}
+
+/// A size or count as SQLite holds it, whose integers are signed. No file comes near the 8 EiB at which
+/// this would be wrong.
+pub(crate) fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -7,12 +7,15 @@
 
 mod chats;
 mod kill;
+mod measurements;
 mod models;
 mod opening;
+mod pages;
 mod queries;
 mod read_only;
 mod replies;
 mod settings;
+mod transfers;
 mod tree;
 mod tree_properties;
 
@@ -40,6 +43,14 @@ impl Home {
         self.folder.path().join("hearth.db")
     }
 
+    /// A store with a chat in it, whose first question waits for its reply.
+    async fn with_question() -> (Self, Turn) {
+        let home = Self::new().await;
+        let chat = home.chat().await;
+        let turn = home.begin(&chat, "Which leaves?").await;
+        (home, turn)
+    }
+
     /// Quits and starts again.
     async fn restart(self) -> Self {
         self.store.close().await;
@@ -54,13 +65,17 @@ impl Home {
         self.store.create_chat("About tea").await.unwrap()
     }
 
-    /// A question at the end of the chat and its whole reply.
-    async fn ask(&self, chat: &Chat, question: &str, answer: &str) -> Turn {
-        let turn = self
-            .store
+    /// A question at the end of the chat and an empty reply.
+    async fn begin(&self, chat: &Chat, question: &str) -> Turn {
+        self.store
             .begin_turn(&chat.id, Parent::Leaf, question, "Bard")
             .await
-            .unwrap();
+            .unwrap()
+    }
+
+    /// A question at the end of the chat and its whole reply.
+    async fn ask(&self, chat: &Chat, question: &str, answer: &str) -> Turn {
+        let turn = self.begin(chat, question).await;
         let reply = self.answer(&turn.reply, answer).await;
         Turn { reply, ..turn }
     }

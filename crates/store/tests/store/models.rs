@@ -2,29 +2,46 @@
 
 use std::path::{Path, PathBuf};
 
-use hearth_store::{NewModel, StoreError};
+use hearth_store::{ModelFileRecord, NewModel, StoreError};
 
 use crate::Home;
 
 fn file(folder: &Path, name: &str) -> NewModel {
-    let path = folder.join(name);
-    std::fs::write(&path, "GGUF").unwrap();
+    shards(folder, name, &[name])
+}
+
+fn shards(folder: &Path, name: &str, files: &[&str]) -> NewModel {
+    let written = files.iter().map(|file| {
+        let path = folder.join(file);
+        std::fs::write(&path, "GGUF").unwrap();
+        of_size(path, 4)
+    });
     NewModel {
         id: None,
-        path,
         name: name.to_owned(),
-        size_bytes: 4,
+        files: written.collect(),
+        origin: None,
         built_in: false,
+        imported: true,
+    }
+}
+
+fn of_size(path: PathBuf, size_bytes: u64) -> ModelFileRecord {
+    ModelFileRecord {
+        path,
+        size_bytes,
+        sha256: None,
     }
 }
 
 fn built_in(path: PathBuf) -> NewModel {
     NewModel {
         id: Some("built-in-bard".into()),
-        path,
         name: "Bard".into(),
-        size_bytes: 1_900_000,
+        files: vec![of_size(path, 1_900_000)],
+        origin: None,
         built_in: true,
+        imported: false,
     }
 }
 
@@ -65,14 +82,13 @@ async fn a_file_opened_twice_is_one_model() {
         .unwrap();
     std::fs::create_dir(folder.join("sub")).unwrap();
     let detour = NewModel {
-        path: folder.join("sub").join("..").join("small.gguf"),
-        size_bytes: 5,
+        files: vec![of_size(folder.join("sub").join("..").join("small.gguf"), 5)],
         ..file(folder, "small.gguf")
     };
     let again = home.store.remember_model(detour).await.unwrap();
     assert_eq!(
-        (again.id, again.path, again.size_bytes),
-        (first.id, first.path, 5)
+        (again.id.as_str(), again.path(), again.size_bytes),
+        (first.id.as_str(), first.path(), 5)
     );
     assert_eq!(home.store.models().await.unwrap().len(), 1);
 }
@@ -108,11 +124,11 @@ async fn the_built_in_model_keeps_its_id_wherever_the_app_lies() {
         "also when picked by hand"
     );
 
-    let moved = file(folder, "moved.gguf").path;
+    let moved = file(folder, "moved.gguf").files.remove(0).path;
     home.store.remember_model(built_in(moved.clone())).await.unwrap();
     let models = home.store.models().await.unwrap();
     assert_eq!(models.len(), 1);
-    assert_eq!(models[0].path.file_name(), moved.file_name());
+    assert_eq!(models[0].path().file_name(), moved.file_name());
 }
 
 #[tokio::test]
@@ -123,7 +139,7 @@ async fn a_model_whose_file_has_gone_is_still_known_until_forgotten() {
         .remember_model(file(home.folder.path(), "small.gguf"))
         .await
         .unwrap();
-    std::fs::remove_file(&model.path).unwrap();
+    std::fs::remove_file(model.path()).unwrap();
     let home = home.restart().await;
     assert_eq!(home.store.models().await.unwrap(), std::slice::from_ref(&model));
 
@@ -135,4 +151,98 @@ async fn a_model_whose_file_has_gone_is_still_known_until_forgotten() {
     ] {
         assert!(matches!(gone, Err(StoreError::NotFound { kind: "model", .. })));
     }
+}
+
+#[tokio::test]
+async fn shards_are_one_model_in_their_order() {
+    let home = Home::new().await;
+    let folder = home.folder.path();
+    let second_by_hand = home.store.remember_model(file(folder, "b.gguf")).await.unwrap();
+    let model = home
+        .store
+        .remember_model(shards(folder, "Large", &["c.gguf", "b.gguf", "a.gguf"]))
+        .await
+        .unwrap();
+    let names: Vec<_> = model
+        .files
+        .iter()
+        .map(|file| file.path.file_name().unwrap())
+        .collect();
+    assert_eq!(names, ["c.gguf", "b.gguf", "a.gguf"]);
+    assert_eq!(
+        (model.path(), model.size_bytes),
+        (model.files[0].path.as_path(), 12)
+    );
+
+    let home = home.restart().await;
+    assert_eq!(
+        home.store.models().await.unwrap(),
+        [model],
+        "a file belongs to one model"
+    );
+    assert!(matches!(
+        home.store.model(&second_by_hand.id).await,
+        Err(StoreError::NotFound { .. })
+    ));
+}
+
+#[tokio::test]
+async fn what_hearth_downloaded_stays_so_when_it_is_opened_by_hand() {
+    let home = Home::new().await;
+    let folder = home.folder.path();
+    let mut new = shards(folder, "Small", &["a.gguf", "b.gguf"]);
+    new.imported = false;
+    new.origin = Some(("org/small".into(), "0f1e2d".into()));
+    new.files[0].sha256 = Some("a".repeat(64));
+    new.files[1].sha256 = Some("b".repeat(64));
+    let downloaded = home.store.remember_model(new.clone()).await.unwrap();
+    assert_eq!(
+        (
+            downloaded.repo.as_deref(),
+            downloaded.revision.as_deref(),
+            downloaded.imported
+        ),
+        (Some("org/small"), Some("0f1e2d"), false)
+    );
+
+    let mut by_hand = shards(folder, "Small", &["a.gguf", "b.gguf"]);
+    assert_eq!(
+        home.store.remember_model(by_hand.clone()).await.unwrap(),
+        downloaded
+    );
+
+    by_hand.files[1].size_bytes = 5;
+    let changed = home.store.remember_model(by_hand).await.unwrap();
+    assert_eq!(changed.files[0], downloaded.files[0]);
+    assert_eq!(changed.files[1].sha256, None, "the hash is of another file");
+}
+
+#[tokio::test]
+async fn a_model_without_files_is_refused() {
+    let home = Home::new().await;
+    let none = shards(home.folder.path(), "Empty", &[]);
+    let error = home.store.remember_model(none).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "The model Empty has no files. Choose one that has."
+    );
+    assert!(home.store.models().await.unwrap().is_empty());
+}
+
+/// Creating a link needs a right on Windows that people seldom have.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_keeps_the_name_that_the_person_knows() {
+    let home = Home::new().await;
+    let folder = dunce::canonicalize(home.folder.path()).unwrap();
+    file(&folder, "d1c5");
+    std::fs::create_dir(folder.join("snapshot")).unwrap();
+    std::os::unix::fs::symlink("../d1c5", folder.join("snapshot").join("small.gguf")).unwrap();
+    std::os::unix::fs::symlink("snapshot", folder.join("other")).unwrap();
+    let linked = NewModel {
+        files: vec![of_size(folder.join("other").join("small.gguf"), 4)],
+        ..file(&folder, "small")
+    };
+    let model = home.store.remember_model(linked).await.unwrap();
+    assert_eq!(model.path(), folder.join("snapshot").join("small.gguf"));
 }

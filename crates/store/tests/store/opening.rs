@@ -1,9 +1,8 @@
 //! Opening the file: what is promised to the disk, and what is refused with its reason.
 
 use std::fs;
-use std::path::Path;
 
-use hearth_store::{MessageStatus, Parent, Store, StoreError};
+use hearth_store::{MessageStatus, Store, StoreError};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Executor, SqliteConnection};
 use tempfile::TempDir;
@@ -15,19 +14,12 @@ async fn value(connection: &mut SqliteConnection, sql: &'static str) -> String {
 }
 
 /// A database with a question and its answer in it, closed.
-async fn written(folder: &Path) -> std::path::PathBuf {
-    let path = folder.join("hearth.db");
-    let store = Store::open(&path).await.unwrap();
-    let chat = store.create_chat("About tea").await.unwrap();
-    let turn = store
-        .begin_turn(&chat.id, Parent::Leaf, "Which leaves?", "Bard")
-        .await
-        .unwrap();
-    let mut writer = store.reply_writer(&turn.reply.id);
-    writer.push("Green ones.");
-    writer.finish(MessageStatus::Complete, None, None).await.unwrap();
-    store.close().await;
-    path
+async fn written() -> Home {
+    let home = Home::new().await;
+    let chat = home.chat().await;
+    home.ask(&chat, "Which leaves?", "Green ones.").await;
+    home.store.close().await;
+    home
 }
 
 #[tokio::test]
@@ -40,9 +32,9 @@ async fn a_missing_folder_is_made() {
 
 #[tokio::test]
 async fn closing_leaves_one_whole_file() {
-    let folder = TempDir::new().unwrap();
-    let path = written(folder.path()).await;
-    assert!(!folder.path().join("hearth.db-wal").exists());
+    let home = written().await;
+    let path = home.database();
+    assert!(!home.folder.path().join("hearth.db-wal").exists());
     assert_eq!(
         value(&mut connect(&path).await, "PRAGMA journal_mode").await,
         "wal"
@@ -69,11 +61,7 @@ async fn a_reply_cut_short_by_a_crash_is_found_with_its_text() {
     let home = Home::new().await;
     let chat = home.chat().await;
     let whole = home.ask(&chat, "Which leaves?", "Green ones.").await;
-    let turn = home
-        .store
-        .begin_turn(&chat.id, Parent::Leaf, "How hot?", "Bard")
-        .await
-        .unwrap();
+    let turn = home.begin(&chat, "How hot?").await;
     sqlx::query("UPDATE messages SET content = 'Not boi' WHERE id = ?")
         .bind(&turn.reply.id)
         .execute(&mut connect(&home.database()).await)
@@ -99,7 +87,7 @@ async fn a_file_that_is_no_database_is_refused_and_can_be_set_aside() {
 
     let error = Store::open(&path).await.unwrap_err();
     assert!(
-        matches!(&error, StoreError::Corrupt { detail, .. } if detail.contains("not a database")),
+        matches!(&error, StoreError::Corrupt { detail, .. } if detail == "file is not a database"),
         "{error}"
     );
     assert_eq!(fs::read_to_string(&path).unwrap(), noise);
@@ -120,8 +108,8 @@ async fn a_file_that_is_no_database_is_refused_and_can_be_set_aside() {
 
 #[tokio::test]
 async fn a_damaged_database_is_refused_untouched() {
-    let folder = TempDir::new().unwrap();
-    let path = written(folder.path()).await;
+    let home = written().await;
+    let path = home.database();
     let mut connection = connect(&path).await;
     let page: i64 = sqlx::query_scalar("SELECT rootpage FROM sqlite_schema WHERE name = 'messages'")
         .fetch_one(&mut connection)
@@ -141,8 +129,8 @@ async fn a_damaged_database_is_refused_untouched() {
 
 #[tokio::test]
 async fn what_is_set_aside_takes_its_log_along() {
-    let folder = TempDir::new().unwrap();
-    let path = written(folder.path()).await;
+    let home = written().await;
+    let path = home.database();
     // A reader that stays keeps SQLite from emptying the log, as a crash does.
     let mut reader = connect(&path).await;
     let _ = value(&mut reader, "SELECT title FROM chats").await;
@@ -153,10 +141,10 @@ async fn what_is_set_aside_takes_its_log_along() {
         "not under an open store"
     );
     store.close().await;
-    assert!(folder.path().join("hearth.db-wal").metadata().unwrap().len() > 0);
+    assert!(home.folder.path().join("hearth.db-wal").metadata().unwrap().len() > 0);
 
     let aside = Store::set_aside(&path).await.unwrap();
-    assert!(!folder.path().join("hearth.db-wal").exists());
+    assert!(!home.folder.path().join("hearth.db-wal").exists());
     let rescued = Store::open(&aside).await.unwrap();
     assert_eq!(rescued.chats().await.unwrap()[0].title, "Only in the log");
 }
@@ -186,8 +174,8 @@ async fn another_programs_database_is_refused_untouched() {
 
 #[tokio::test]
 async fn a_newer_database_is_refused_untouched() {
-    let folder = TempDir::new().unwrap();
-    let path = written(folder.path()).await;
+    let home = written().await;
+    let path = home.database();
     let mut newer = connect(&path).await;
     newer
         .execute(
@@ -204,7 +192,7 @@ async fn a_newer_database_is_refused_untouched() {
     let crashed = TempDir::new().unwrap();
     let files = ["hearth.db", "hearth.db-wal"];
     for name in files {
-        fs::copy(folder.path().join(name), crashed.path().join(name)).unwrap();
+        fs::copy(home.folder.path().join(name), crashed.path().join(name)).unwrap();
     }
     let contents = || files.map(|name| fs::read(crashed.path().join(name)).unwrap());
     let before = contents();
@@ -241,8 +229,8 @@ async fn a_start_killed_before_its_first_table_is_started_again() {
 
 #[tokio::test]
 async fn a_change_that_a_crash_left_half_written_is_undone() {
-    let folder = TempDir::new().unwrap();
-    let path = written(folder.path()).await;
+    let home = written().await;
+    let path = home.database();
     let mut connection = connect(&path).await;
     // With the kind of log that a database has until it is first switched to the other one, and no memory
     // to keep the change in, so that it reaches the file before it is whole.
@@ -256,7 +244,7 @@ async fn a_change_that_a_crash_left_half_written_is_undone() {
         .unwrap();
     let crashed = TempDir::new().unwrap();
     for name in ["hearth.db", "hearth.db-journal"] {
-        fs::copy(folder.path().join(name), crashed.path().join(name)).unwrap();
+        fs::copy(home.folder.path().join(name), crashed.path().join(name)).unwrap();
     }
 
     let store = Store::open(&crashed.path().join("hearth.db")).await.unwrap();
@@ -270,13 +258,7 @@ async fn a_change_that_a_crash_left_half_written_is_undone() {
 
 #[tokio::test]
 async fn a_second_hearth_is_refused_until_the_first_has_gone() {
-    let home = Home::new().await;
-    let chat = home.chat().await;
-    let turn = home
-        .store
-        .begin_turn(&chat.id, Parent::Leaf, "Which leaves?", "Bard")
-        .await
-        .unwrap();
+    let (home, turn) = Home::with_question().await;
 
     let error = Store::open(&home.database()).await.unwrap_err();
     assert!(matches!(error, StoreError::InUse { .. }), "{error}");
@@ -293,8 +275,8 @@ async fn a_second_hearth_is_refused_until_the_first_has_gone() {
 
 #[tokio::test]
 async fn a_file_that_another_program_has_locked_is_in_use() {
-    let folder = TempDir::new().unwrap();
-    let path = written(folder.path()).await;
+    let home = written().await;
+    let path = home.database();
     let mut other = connect(&path).await;
     other
         .execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; DELETE FROM settings")

@@ -1,18 +1,12 @@
 //! A reply is saved while it is being written.
 
-use hearth_store::{FLUSH_INTERVAL, MessageStatus, Parent, ReplyStats, StopReason, StoreError};
+use hearth_store::{FLUSH_INTERVAL, MessageStatus, ReplyStats, StopReason, StoreError};
 
 use crate::Home;
 
 #[tokio::test]
 async fn text_is_saved_without_being_asked_to() {
-    let home = Home::new().await;
-    let chat = home.chat().await;
-    let turn = home
-        .store
-        .begin_turn(&chat.id, Parent::Leaf, "Which leaves?", "Bard")
-        .await
-        .unwrap();
+    let (home, turn) = Home::with_question().await;
     let writer = home.store.reply_writer(&turn.reply.id);
     writer.push("Green ");
     writer.push("ones.");
@@ -30,13 +24,7 @@ async fn text_is_saved_without_being_asked_to() {
 
 #[tokio::test]
 async fn a_finished_reply_has_all_its_text_and_its_numbers() {
-    let home = Home::new().await;
-    let chat = home.chat().await;
-    let turn = home
-        .store
-        .begin_turn(&chat.id, Parent::Leaf, "Which leaves?", "Bard")
-        .await
-        .unwrap();
+    let (home, turn) = Home::with_question().await;
     let stats = ReplyStats {
         prompt_tokens: 12,
         reply_tokens: 3,
@@ -64,13 +52,7 @@ async fn a_finished_reply_has_all_its_text_and_its_numbers() {
 
 #[tokio::test]
 async fn a_failed_reply_keeps_its_text_and_says_why() {
-    let home = Home::new().await;
-    let chat = home.chat().await;
-    let turn = home
-        .store
-        .begin_turn(&chat.id, Parent::Leaf, "Which leaves?", "Bard")
-        .await
-        .unwrap();
+    let (home, turn) = Home::with_question().await;
     let mut writer = home.store.reply_writer(&turn.reply.id);
     writer.push("Green");
     let why = "The engine ended with signal 9. Ask again.";
@@ -99,13 +81,7 @@ async fn a_reply_is_finished_once() {
 
 #[tokio::test]
 async fn a_writer_that_is_dropped_saves_what_it_has() {
-    let home = Home::new().await;
-    let chat = home.chat().await;
-    let turn = home
-        .store
-        .begin_turn(&chat.id, Parent::Leaf, "Which leaves?", "Bard")
-        .await
-        .unwrap();
+    let (home, turn) = Home::with_question().await;
     let writer = home.store.reply_writer(&turn.reply.id);
     writer.push("Green ones.");
     drop(writer);
@@ -130,16 +106,13 @@ async fn a_writer_that_is_dropped_saves_what_it_has() {
 
 #[tokio::test]
 async fn a_chat_deleted_under_its_reply_loses_nothing() {
-    let home = Home::new().await;
-    let chat = home.chat().await;
-    let turn = home
-        .store
-        .begin_turn(&chat.id, Parent::Leaf, "Which leaves?", "Bard")
-        .await
-        .unwrap();
-    home.store.delete_chat(&chat.id).await.unwrap();
+    let (home, turn) = Home::with_question().await;
+    home.store.delete_chat(&turn.chat.id).await.unwrap();
     let reply = home.answer(&turn.reply, "Green ones.").await;
 
-    home.store.restore_chat(&chat.id).await.unwrap();
-    assert_eq!(home.store.branch(&chat.id).await.unwrap(), [turn.user, reply]);
+    home.store.restore_chat(&turn.chat.id).await.unwrap();
+    assert_eq!(
+        home.store.branch(&turn.chat.id).await.unwrap(),
+        [turn.user, reply]
+    );
 }

@@ -10,11 +10,7 @@ use crate::{Home, connect, texts};
 async fn a_turn_is_a_whole_question_and_an_empty_reply() {
     let home = Home::new().await;
     let chat = home.chat().await;
-    let turn = home
-        .store
-        .begin_turn(&chat.id, Parent::Leaf, "Which leaves?", "Bard")
-        .await
-        .unwrap();
+    let turn = home.begin(&chat, "Which leaves?").await;
 
     assert_eq!(turn.chat.id, chat.id);
     assert!(turn.chat.updated_at >= chat.updated_at);
