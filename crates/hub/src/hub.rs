@@ -1,0 +1,128 @@
+//! The Hub as one value: where it is, who asks, and the connection.
+
+use std::fmt;
+use std::sync::Arc;
+
+use hearth_store::Store;
+use tokio::sync::Mutex;
+use url::Url;
+
+use crate::rate::Gates;
+use crate::token::{Token, TokenVault};
+use crate::{HubError, RepoId, RepoPath, Revision, tls};
+
+const ENDPOINT: &str = "https://huggingface.co";
+
+/// What a [`Hub`] is made of.
+#[derive(Clone, Debug)]
+pub struct HubConfig {
+    /// Where the Hub is: [`HubConfig::endpoint_from_env`].
+    pub endpoint: Url,
+    /// Where answers are kept for when there is no connection.
+    pub store: Store,
+    /// Where the access token is kept.
+    pub token: Arc<dyn TokenVault>,
+}
+
+impl HubConfig {
+    /// The address in `HF_ENDPOINT`, else `https://huggingface.co`.
+    ///
+    /// # Errors
+    /// [`HubError::BadEndpoint`] when the variable holds no http or https address.
+    pub fn endpoint_from_env() -> Result<Url, HubError> {
+        let text = std::env::var("HF_ENDPOINT").unwrap_or_default();
+        let text = if text.trim().is_empty() {
+            ENDPOINT
+        } else {
+            text.trim()
+        };
+        parse_endpoint(text)
+    }
+}
+
+fn parse_endpoint(text: &str) -> Result<Url, HubError> {
+    Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| HubError::BadEndpoint {
+            text: text.chars().take(100).collect(),
+        })
+}
+
+/// The Hub. Clones share the connections, the token and what is known of rate limits.
+///
+/// Every function is cancelled by dropping its future.
+#[derive(Clone)]
+pub struct Hub {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) endpoint: Url,
+    pub(crate) store: Store,
+    pub(crate) client: reqwest::Client,
+    pub(crate) vault: Arc<dyn TokenVault>,
+    /// The vault's token, once it was asked.
+    pub(crate) token: Mutex<Option<Option<Token>>>,
+    pub(crate) gates: Gates,
+}
+
+impl Hub {
+    /// Makes the client; nothing is asked of the network yet.
+    ///
+    /// # Errors
+    /// [`HubError::Insecure`] when this system has no certificates by which to know the Hub.
+    pub fn new(config: HubConfig) -> Result<Self, HubError> {
+        let HubConfig {
+            endpoint,
+            store,
+            token,
+        } = config;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                client: tls::client(&endpoint)?,
+                endpoint,
+                store,
+                vault: token,
+                token: Mutex::new(None),
+                gates: Gates::default(),
+            }),
+        })
+    }
+
+    /// Where the Hub is.
+    pub fn endpoint(&self) -> &Url {
+        &self.shared.endpoint
+    }
+
+    /// The page of a repository, for the person's browser.
+    pub fn page_url(&self, repo: &RepoId) -> Url {
+        self.url([repo.owner(), repo.name()])
+    }
+
+    /// The address that leads to a file's bytes, most often by way of a redirect.
+    pub(crate) fn file_url(&self, repo: &RepoId, revision: &Revision, path: &RepoPath) -> Url {
+        let revision = revision.as_str();
+        let start = [repo.owner(), repo.name(), "resolve", revision];
+        self.url(start.into_iter().chain(path.parts()))
+    }
+
+    /// An address of so many path segments; a `/` within one is escaped.
+    pub(crate) fn url<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
+        let mut url = self.shared.endpoint.clone();
+        // Only a URL that cannot be a base has no segments, and an endpoint has a host.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url.set_query(None);
+        url
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("endpoint", &self.shared.endpoint.as_str())
+            .finish_non_exhaustive()
+    }
+}
