@@ -63,3 +63,88 @@ fn start(path: &Path, length: u64) -> Option<Vec<u8>> {
     File::open(path).ok()?.take(length).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A folder as the driver of a card would show it.
+    fn card_in(root: &Path, name: &str, files: &[(&str, &[u8])]) {
+        let device = root.join(name).join("device");
+        fs::create_dir_all(&device).unwrap();
+        for (name, content) in files {
+            fs::write(device.join(name), content).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_driver_tells_of_its_card() {
+        let root = tempfile::tempdir().unwrap();
+        let files: [(&str, &[u8]); 6] = [
+            ("vendor", b"0x1002\n"),
+            (
+                "uevent",
+                b"DRIVER=amdgpu\nPCI_CLASS=30000\nPCI_SLOT_NAME=0000:c5:00.0\n",
+            ),
+            ("mem_info_vram_total", b"4294967296\n"),
+            ("mem_info_vram_used", b"325058560\n"),
+            ("mem_info_gtt_total", b"103079215104\n"),
+            ("gpu_metrics", &[0x08, 0x01, 3, 0, 0xff, 0xff]),
+        ];
+        card_in(root.path(), "card1", &files);
+        card_in(root.path(), "card1-eDP-1", &files);
+        card_in(root.path(), "renderD128", &files);
+        card_in(
+            root.path(),
+            "card0",
+            &[
+                ("vendor", b"0x8086\n"),
+                ("uevent", b"PCI_SLOT_NAME=0000:00:02.0\n"),
+            ],
+        );
+        let expected = AmdSeen {
+            pci: "0000:c5:00.0".to_owned(),
+            name: None,
+            vram_total_bytes: Some(4_294_967_296),
+            vram_used_bytes: Some(325_058_560),
+            gtt_total_bytes: Some(103_079_215_104),
+            metrics_format: Some(3),
+        };
+        assert_eq!(cards(root.path()), [expected]);
+    }
+
+    #[test]
+    fn files_that_are_missing_or_nonsense_are_answers_not_given() {
+        let root = tempfile::tempdir().unwrap();
+        let named: [(&str, &[u8]); 2] = [("vendor", b"0x1002"), ("uevent", b"PCI_SLOT_NAME=0000:03:00.0")];
+        let nonsense: [(&str, &[u8]); 5] = [
+            ("mem_info_vram_total", b"99999999999999999999999"),
+            ("mem_info_vram_used", b"-1"),
+            ("mem_info_gtt_total", b"\xff\xfe"),
+            ("gpu_metrics", &[1, 2, 3]),
+            ("product_name", b"\n"),
+        ];
+        card_in(root.path(), "card7", &[named.as_slice(), &nonsense].concat());
+        // The same address again, this one with a folder where a file should be.
+        card_in(root.path(), "card8", &named);
+        fs::create_dir(root.path().join("card8/device/mem_info_vram_total")).unwrap();
+        card_in(
+            root.path(),
+            "card9",
+            &[("vendor", b"0x1002"), ("uevent", &[b'x'; 100_000])],
+        );
+        fs::write(root.path().join("card10"), "not a folder").unwrap();
+        let expected = AmdSeen {
+            pci: "0000:03:00.0".to_owned(),
+            name: None,
+            vram_total_bytes: None,
+            vram_used_bytes: None,
+            gtt_total_bytes: None,
+            metrics_format: None,
+        };
+        assert_eq!(cards(root.path()), [expected]);
+        assert_eq!(cards(&root.path().join("not there")), []);
+    }
+}
