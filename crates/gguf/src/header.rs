@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits::quoted;
 use crate::{GgufError, Parser, Progress, TensorType};
 
@@ -12,7 +14,7 @@ use crate::{GgufError, Parser, Progress, TensorType};
 const CHUNK: usize = 256 << 10;
 
 /// A metadata value. Arrays are not kept, only their length.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// Any of the integer types that is not negative, and booleans as 0 or 1.
     Unsigned(u64),
@@ -27,7 +29,7 @@ pub enum Value {
 }
 
 /// One tensor of the file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tensor {
     /// Name, such as `blk.0.attn_q.weight`.
     pub name: String,
@@ -55,7 +57,7 @@ impl Tensor {
 }
 
 /// What a GGUF file says of itself.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     /// Metadata by key, arrays by length only.
     pub metadata: BTreeMap<String, Value>,

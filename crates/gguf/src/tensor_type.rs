@@ -1,8 +1,12 @@
 //! How a tensor's numbers are stored.
 
+use serde::{Deserialize, Serialize};
+
 /// A tensor's storage type as GGUF numbers it (`ggml_type` in ggml.h). Types newer than this list, and those that ggml
-/// removed before GGUF came to be, are [`TensorType::Unknown`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// removed before GGUF came to be, are [`TensorType::Unknown`]. Written out, it is the file's own number, which later
+/// lists of published types leave as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
 pub enum TensorType {
     /// One of the published types: index into [`PUBLISHED`].
     Published(u8),
@@ -84,6 +88,14 @@ impl TensorType {
         }
     }
 
+    /// The number in the file.
+    pub fn id(self) -> u32 {
+        match self {
+            Self::Published(at) => PUBLISHED[usize::from(at)].id,
+            Self::Unknown(id) => id,
+        }
+    }
+
     /// The name llama.cpp prints, such as `Q4_K`; an unknown type is `type 77`.
     pub fn name(self) -> String {
         match self {
@@ -100,5 +112,17 @@ impl TensorType {
         weights
             .is_multiple_of(block)
             .then(|| (weights / block).checked_mul(bytes))?
+    }
+}
+
+impl From<u32> for TensorType {
+    fn from(id: u32) -> Self {
+        Self::from_id(id)
+    }
+}
+
+impl From<TensorType> for u32 {
+    fn from(tensor_type: TensorType) -> Self {
+        tensor_type.id()
     }
 }

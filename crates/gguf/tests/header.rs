@@ -175,3 +175,15 @@ fn sizes_beyond_any_file_are_told_from_files_that_are_too_short() {
         ));
     }
 }
+
+#[test]
+fn a_tensor_type_is_written_out_by_the_number_that_files_have_for_it() {
+    for id in [12, 39, 999] {
+        let written = serde_json::to_string(&TensorType::from_id(id)).unwrap();
+        assert_eq!(written, id.to_string());
+        assert_eq!(
+            serde_json::from_str::<TensorType>(&written).unwrap(),
+            TensorType::from_id(id)
+        );
+    }
+}
