@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import type { EngineState } from "../src/lib/backend/bindings/EngineState";
 import type { ErrorCode } from "../src/lib/backend/bindings/ErrorCode";
 import { engineWords, remedy, spokenWords } from "../src/lib/engine/words";
-import { fileSize } from "../src/lib/models/size";
+import { fileSize } from "../src/lib/figures/figures";
 import { bard, emit, fake, llama, openWindow, ready, settle } from "./world";
 
 vi.mock("../src/lib/backend/backend");
@@ -99,7 +99,7 @@ describe("the model picker", () => {
 
   test("tells size, folder and last use, and what the built-in model is", async () => {
     const list = await openPicker();
-    expect(item(list, "llama")).toHaveTextContent("1.88 GiB");
+    expect(item(list, "llama")).toHaveTextContent("2.02 GB");
     expect(item(list, "llama")).toHaveTextContent("/home/ada/models");
     expect(item(list, "llama")).toHaveTextContent("Used today");
     expect(item(list, "bard")).toHaveTextContent("Built in · a taste, not an assistant");
@@ -108,7 +108,7 @@ describe("the model picker", () => {
 
   test("loads the chosen one and closes", async () => {
     const list = await openPicker();
-    await userEvent.click(within(item(list, "llama")).getByRole("button", { name: /Llama 3.2 3B 1.88/ }));
+    await userEvent.click(within(item(list, "llama")).getByRole("button", { name: /Llama 3.2 3B 2.02/ }));
     expect(fake.loadModel).toHaveBeenCalledExactlyOnceWith("llama");
     expect(screen.queryByTestId("model-list")).toBeNull();
   });
@@ -157,6 +157,6 @@ describe("the model picker", () => {
 test.each([
   [1_940_000, "1.9 MB"],
   [812_000_000, "812 MB"],
-  [2_019_377_696, "1.88 GiB"],
-  [45_000_000_000, "41.9 GiB"],
+  [2_019_377_696, "2.02 GB"],
+  [45_000_000_000, "45.0 GB"],
 ])("%i bytes read %s", (bytes, words) => expect(fileSize(bytes)).toBe(words));

@@ -1,7 +1,7 @@
 // The backend as a test scripts it: the same functions, with answers given beforehand.
 import { render, screen } from "@testing-library/svelte";
 import { tick } from "svelte";
-import { vi } from "vitest";
+import { vi, type Mock } from "vitest";
 import App from "../src/App.svelte";
 import * as backend from "../src/lib/backend/backend";
 import type { AppEvent } from "../src/lib/backend/bindings/AppEvent";
@@ -9,6 +9,7 @@ import type { Chat } from "../src/lib/backend/bindings/Chat";
 import type { Message } from "../src/lib/backend/bindings/Message";
 import type { Model } from "../src/lib/backend/bindings/Model";
 import type { Start } from "../src/lib/backend/bindings/Start";
+import { computer, entry } from "./models";
 
 export const NOW = Date.now();
 
@@ -79,7 +80,7 @@ export const startOf = (more: Partial<Start> = {}): Start => ({
   chats: [chat("a"), chat("b", "Chat b", 1000)],
   models: [bard, llama],
   engine: ready,
-  settings: { idleUnloadMinutes: 15 },
+  settings: { idleUnloadMinutes: 15, bandwidthLimitBytes: null, context: null },
   storeFault: null,
   version: "0.1.0",
   ...more,
@@ -115,6 +116,16 @@ export async function openWindow(start: Partial<Start> = {}, messages: Message[]
   fake.stop.mockResolvedValue();
   fake.openLink.mockResolvedValue();
   fake.openDataFolder.mockResolvedValue();
+  // What a test has answered for beforehand stays.
+  const answer = <T>(mock: Mock<() => Promise<T>>, value: Awaited<T>) => {
+    if (!mock.getMockImplementation()) mock.mockResolvedValue(value);
+  };
+  answer(fake.listDownloads, []);
+  answer(fake.library, [entry(bard), entry(llama)]);
+  answer(fake.findModels, []);
+  answer(fake.hubAccount, null);
+  answer(fake.thisComputer, computer());
+  answer(fake.suggestions, []);
   const view = render(App);
   await settle();
   return view;

@@ -7,7 +7,13 @@ import type { Model } from "./backend/bindings/Model";
 import type { Settings } from "./backend/bindings/Settings";
 import type { Start } from "./backend/bindings/Start";
 import { Chats } from "./chats/chats.svelte";
+import { Computer } from "./computer/computer.svelte";
+import { Discover } from "./discover/discover.svelte";
+import { Downloads } from "./downloads/downloads.svelte";
 import { asReport } from "./failure";
+import { Account } from "./hub/account.svelte";
+import { Library } from "./library/library.svelte";
+import type { Place } from "./places/places";
 import { recall, remember } from "./remembered";
 import { notices, report } from "./report";
 import { Thread } from "./thread/thread.svelte";
@@ -27,11 +33,18 @@ export class Hearth {
   version = $state("");
   engine = $state.raw<EngineState>({ state: "noModel" });
   models = $state.raw<Model[]>([]);
-  settings = $state.raw<Settings>({ idleUnloadMinutes: null });
+  settings = $state.raw<Settings>({ idleUnloadMinutes: null, bandwidthLimitBytes: null, context: null });
+  /** What the main part of the window shows. */
+  place = $state<Place>("chat");
   /** Counts the wishes to write, for the composer to take the focus. */
   composerCalls = $state(0);
 
   readonly chats = new Chats();
+  readonly computer = new Computer();
+  readonly discover = new Discover();
+  readonly library = new Library();
+  readonly downloads = new Downloads();
+  readonly account = new Account();
   readonly thread = new Thread((chat) => {
     this.chats.put(chat);
     this.rememberChat();
@@ -62,12 +75,29 @@ export class Hearth {
     this.rememberChat();
   }
 
+  go(place: Place): void {
+    this.place = place;
+  }
+
+  /** What someone without a model is shown. */
+  lookAround(): void {
+    if (!this.computer.found) void this.computer.look();
+    if (this.discover.suggestions === null) void this.discover.suggest();
+  }
+
+  openRepo(id: string): void {
+    this.go("discover");
+    void this.discover.repo.open(id);
+  }
+
   newChat(): void {
     this.select(null);
     this.write();
   }
 
+  /** The person wants to write: the chat is shown, and its composer takes the focus. */
   write(): void {
+    this.go("chat");
     this.composerCalls += 1;
   }
 
@@ -109,6 +139,15 @@ export class Hearth {
   async load(model: Model): Promise<void> {
     await backend.loadModel(model.id);
     this.write();
+  }
+
+  /** Begins a new chat with a model, which is loaded unless it is in memory. */
+  async chatWith(model: Model): Promise<void> {
+    const { engine } = this;
+    const inMemory =
+      (engine.state === "ready" || engine.state === "answering") && engine.model.id === model.id;
+    if (!inMemory) await backend.loadModel(model.id);
+    this.newChat();
   }
 
   /** False when the person closed the file dialog. */
@@ -159,7 +198,11 @@ export class Hearth {
     this.chats.replace(start.chats);
     this.fault = start.storeFault;
     this.ready = start.storeFault === null;
-    if (this.ready) this.select(this.chatToOpen());
+    if (!this.ready) return;
+    this.select(this.chatToOpen());
+    void this.downloads.refresh();
+    void this.library.refresh();
+    void this.account.refresh();
   }
 
   private chatToOpen(): string | null {
@@ -183,6 +226,15 @@ export class Hearth {
         break;
       case "chats":
         this.chats.replace(event.chats);
+        break;
+      case "computer":
+        this.computer.take(event.computer);
+        break;
+      case "downloads":
+        if (this.downloads.replace(event.downloads)) void this.library.refresh();
+        break;
+      case "library":
+        this.library.replace(event.entries);
         break;
       case "replyText":
         this.thread.takeText(event.chatId, event.messageId, { offset: event.offset, text: event.text });

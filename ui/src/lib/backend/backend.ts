@@ -2,11 +2,21 @@
 import { Channel, invoke } from "@tauri-apps/api/core";
 import type { AppEvent } from "./bindings/AppEvent";
 import type { Chat } from "./bindings/Chat";
+import type { DeletePreview } from "./bindings/DeletePreview";
+import type { Download } from "./bindings/Download";
+import type { FoundModel } from "./bindings/FoundModel";
+import type { HubPage } from "./bindings/HubPage";
+import type { HubQuery } from "./bindings/HubQuery";
+import type { LibraryEntry } from "./bindings/LibraryEntry";
 import type { Message } from "./bindings/Message";
 import type { Model } from "./bindings/Model";
+import type { RepoPage } from "./bindings/RepoPage";
 import type { Settings } from "./bindings/Settings";
 import type { Start } from "./bindings/Start";
+import type { Suggestion } from "./bindings/Suggestion";
+import type { ThisComputer } from "./bindings/ThisComputer";
 import type { Turn } from "./bindings/Turn";
+import type { Verdict } from "./bindings/Verdict";
 
 export const start = () => invoke<Start>("start");
 export const retryStore = () => invoke<Start>("retry_store");
@@ -45,6 +55,52 @@ export const loadModel = (id: string) => invoke<void>("load_model", { id });
 export const unloadModel = () => invoke<void>("unload_model");
 /** Takes a model off the list. The file stays where it is. */
 export const forgetModel = (id: string) => invoke<void>("forget_model", { id });
+
+export const thisComputer = () => invoke<ThisComputer>("this_computer");
+/** Takes up to ten seconds; resolves with what was measured. */
+export const measureComputer = () => invoke<ThisComputer>("measure_computer");
+
+/** The curated models that fit this computer, best first. */
+export const suggestions = () => invoke<Suggestion[]>("suggestions");
+export const searchHub = (query: HubQuery) => invoke<HubPage>("search_hub", { query });
+export const openRepo = (repo: string) => invoke<RepoPage>("open_repo", { repo });
+/** Opens the repository's page in the system's browser. */
+export const openRepoPage = (repo: string) => invoke<void>("open_repo_page", { repo });
+/** The verdict on one quantisation at another context, in tokens. */
+export const priceVariant = (repo: string, variant: string, context: number) =>
+  invoke<Verdict>("price_variant", { repo, variant, context });
+
+/** Queues it. What is already on this computer is used where it lies, and nothing is fetched. */
+export const downloadVariant = (repo: string, variant: string) =>
+  invoke<Download>("download_variant", { repo, variant });
+/** In the order of the queue. */
+export const listDownloads = () => invoke<Download[]>("list_downloads");
+export const pauseDownload = (id: string) => invoke<void>("pause_download", { id });
+/** Goes on with one that is paused, or tries one again that failed. */
+export const resumeDownload = (id: string) => invoke<void>("resume_download", { id });
+/** Ends it and deletes what has arrived. */
+export const cancelDownload = (id: string) => invoke<void>("cancel_download", { id });
+/** Puts it before another one, or at the end of the queue. */
+export const moveDownload = (id: string, before: string | null) =>
+  invoke<void>("move_download", { id, before });
+
+export const library = () => invoke<LibraryEntry[]>("library");
+/** Models that other apps hold on this computer, and Hearth does not use yet. */
+export const findModels = () => invoke<FoundModel[]>("find_models");
+/** Uses a found model where it lies. */
+export const useFoundModel = (id: string) => invoke<Model>("use_found_model", { id });
+/** The verdict on a model of the library at another context, in tokens. */
+export const priceModel = (id: string, context: number) => invoke<Verdict>("price_model", { id, context });
+/** Reads the files and compares their hashes. Progress and outcome arrive as library events. */
+export const verifyModel = (id: string) => invoke<void>("verify_model", { id });
+export const previewDelete = (id: string) => invoke<DeletePreview>("preview_delete", { id });
+export const deleteModel = (id: string) => invoke<void>("delete_model", { id });
+
+/** The name of the account that the token belongs to; `null` without a token. */
+export const hubAccount = () => invoke<string | null>("hub_account");
+/** Checks the token with the Hub and puts it into the system's keychain; resolves with the account's name. */
+export const setHubToken = (token: string) => invoke<string>("set_hub_token", { token });
+export const clearHubToken = () => invoke<void>("clear_hub_token");
 
 export const setSettings = (settings: Settings) => invoke<Settings>("set_settings", { settings });
 /** Opens an address in the system's browser. */

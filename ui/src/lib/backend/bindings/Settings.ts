@@ -7,4 +7,12 @@ export type Settings = {
 /**
  * Minutes without a question after which the model leaves memory; `None`: never.
  */
-idleUnloadMinutes: number | null, };
+idleUnloadMinutes: number | null, 
+/**
+ * Bytes a second that all downloads together may take; `None`: no limit.
+ */
+bandwidthLimitBytes: number | null, 
+/**
+ * The context to load models with, in tokens; `None`: chosen by what fits.
+ */
+context: number | null, };
