@@ -19,6 +19,7 @@ mod names;
 mod rate;
 mod tls;
 mod token;
+pub mod transfer;
 
 pub use cache::HubCache;
 pub use error::HubError;

@@ -50,7 +50,10 @@ mod tests {
         let mut tries = Tries::new(10);
         for round in 0..9u32 {
             let wait = tries.failed(None).unwrap();
-            assert!(wait <= FIRST * 2u32.pow(round) && wait <= LONGEST, "round {round}: {wait:?}");
+            assert!(
+                wait <= FIRST * 2u32.pow(round) && wait <= LONGEST,
+                "round {round}: {wait:?}"
+            );
         }
         assert_eq!(tries.failed(None), None);
     }
@@ -59,7 +62,10 @@ mod tests {
     fn a_wait_that_the_server_asks_for_is_kept() {
         let asked = Duration::from_secs(55);
         let wait = Tries::new(2).failed(Some(asked)).unwrap();
-        assert!(wait >= asked && wait <= asked + Duration::from_secs(1), "{wait:?}");
+        assert!(
+            wait >= asked && wait <= asked + Duration::from_secs(1),
+            "{wait:?}"
+        );
     }
 
     #[test]

@@ -22,12 +22,13 @@ pub(crate) enum Checksum {
 impl Checksum {
     /// Reads a manifest's promise: the SHA-256 where there is one, else an ETag that is a git hash.
     pub(crate) fn of(path: &str, sha256: Option<&str>, etag: &str) -> Result<Self, TransferError> {
-        let hexadecimal =
-            |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let hexadecimal = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         match sha256 {
             Some(hash) if hash.len() == 64 && hexadecimal(hash) => Ok(Self::Sha256(hash.to_owned())),
             None if etag.len() == 40 && hexadecimal(etag) => Ok(Self::GitBlob(etag.to_owned())),
-            _ => Err(TransferError::NoChecksum { path: path.to_owned() }),
+            _ => Err(TransferError::NoChecksum {
+                path: path.to_owned(),
+            }),
         }
     }
 
@@ -62,11 +63,15 @@ impl Hasher {
 
     /// The hash in lower-case hexadecimal.
     pub(crate) fn finish(self) -> String {
-        self.0.finish().as_ref().iter().fold(String::new(), |mut text, byte| {
-            // Writing into a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        self.0
+            .finish()
+            .as_ref()
+            .iter()
+            .fold(String::new(), |mut text, byte| {
+                // Writing into a String cannot fail.
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
     }
 }
 

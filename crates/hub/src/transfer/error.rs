@@ -12,7 +12,7 @@ use crate::HubError;
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// The Hub did not give what was asked.
-    #[error("{0} {}", .0.advice())]
+    #[error("{0} {advice}", advice = .0.advice())]
     Hub(#[from] HubError),
     /// The database that keeps the queue.
     #[error("{0}")]
@@ -113,6 +113,9 @@ pub enum TransferError {
         /// What differs.
         detail: String,
     },
+    /// The queue has been shut down.
+    #[error("Hearth is closing, and takes no more orders for downloads. Open it again.")]
+    Closed,
     /// The connection broke, again and again.
     #[error(
         "The download of {path} broke off ({detail}). What arrived is kept; check the connection, then retry."
@@ -195,9 +198,18 @@ mod tests {
     #[test]
     fn the_system_s_reasons_are_told_apart() {
         let told = |kind: ErrorKind| TransferError::from_io(Path::new("/models"), &kind.into());
-        assert!(matches!(told(ErrorKind::StorageFull), TransferError::DiskFull { .. }));
-        assert!(matches!(told(ErrorKind::ReadOnlyFilesystem), TransferError::ReadOnly { .. }));
-        assert!(matches!(told(ErrorKind::NotFound), TransferError::FolderGone { .. }));
+        assert!(matches!(
+            told(ErrorKind::StorageFull),
+            TransferError::DiskFull { .. }
+        ));
+        assert!(matches!(
+            told(ErrorKind::ReadOnlyFilesystem),
+            TransferError::ReadOnly { .. }
+        ));
+        assert!(matches!(
+            told(ErrorKind::NotFound),
+            TransferError::FolderGone { .. }
+        ));
         assert!(matches!(told(ErrorKind::InvalidData), TransferError::Disk { .. }));
     }
 }

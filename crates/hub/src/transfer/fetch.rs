@@ -60,7 +60,7 @@ impl Line {
         let mut tries = Tries::new(self.tries);
         let mut ignored = 0;
         let mut stale = None;
-        while let Some(range) = self.work.ledger().claim(self.piece) {
+        while let Some(range) = self.work.claim(self.piece) {
             let mut claim = Claim {
                 work: &self.work,
                 range,
@@ -83,7 +83,10 @@ impl Line {
                             drop(claim);
                             return self.stream_whole(tries).await;
                         }
-                        (self.interrupted("the server ignored which part was asked for"), None)
+                        (
+                            self.interrupted("the server ignored which part was asked for"),
+                            None,
+                        )
                     }
                 };
                 tracing::debug!(path = self.source.path(), %error, "a try failed");
@@ -102,7 +105,9 @@ impl Line {
         let mut body = self.body(asked.await, &address, stale)?;
         while !range.is_empty() {
             let bytes = self.next(&mut body).await?;
-            let wanted = bytes.len().min(usize::try_from(range.end - range.start).unwrap_or(usize::MAX));
+            let wanted = bytes
+                .len()
+                .min(usize::try_from(range.end - range.start).unwrap_or(usize::MAX));
             self.hand_on(range, bytes.slice(..wanted)).await;
         }
         Ok(())
@@ -115,10 +120,10 @@ impl Line {
             return;
         };
         let mut stale = None;
-        while self.work.ledger().has_missing() {
-            let before = self.work.ledger().written().total();
+        while self.work.has_missing() {
+            let before = self.work.written_bytes();
             let tried = self.stream_once(&mut stale).await;
-            if self.work.ledger().written().total() > before {
+            if self.work.written_bytes() > before {
                 tries.progressed();
             }
             let (error, wait) = match tried {

@@ -90,19 +90,20 @@ impl Job {
             work: Arc::clone(&work),
             part: Arc::clone(part),
         };
-        let journalling = tokio::spawn(journal.run(written.clone()));
-
-        let mut connections = JoinSet::new();
-        for _ in 0..connections_for(size, self.limits.connections) {
-            connections.spawn(Arc::clone(&line).run());
-        }
-        drop(line);
-        while let Some(ended) = connections.join_next().await {
-            note_panic(&work, ended);
-        }
-        note_panic(&work, writing.await);
-        written.cancel();
-        note_panic(&work, journalling.await);
+        let fetching = async {
+            let mut connections = JoinSet::new();
+            for _ in 0..connections_for(size, self.limits.connections) {
+                connections.spawn(Arc::clone(&line).run());
+            }
+            // The writer ends when the last connection does.
+            drop(line);
+            while let Some(ended) = connections.join_next().await {
+                note_panic(&work, ended);
+            }
+            note_panic(&work, writing.await);
+            written.cancel();
+        };
+        tokio::join!(fetching, journal.run(&written));
         if !work.ledger().is_full() {
             work.stop.cancel();
         }
@@ -150,7 +151,9 @@ fn hash(work: &Work, part: &Part, checksum: &Checksum, size: u64) -> Option<Stri
             if work.stop.is_cancelled() {
                 return None;
             }
-            let wanted = block.len().min(usize::try_from(prefix - hashed).unwrap_or(usize::MAX));
+            let wanted = block
+                .len()
+                .min(usize::try_from(prefix - hashed).unwrap_or(usize::MAX));
             match part.read(&mut block[..wanted], hashed) {
                 Ok(0) => {
                     work.fail(part.shrunk());
@@ -181,8 +184,8 @@ struct Journal {
 
 impl Journal {
     /// Runs until `written` says that no more bytes come, and then once more.
-    async fn run(self, written: CancellationToken) {
-        let mut known = self.work.ledger().written().total();
+    async fn run(self, written: &CancellationToken) {
+        let mut known = self.work.written_bytes();
         loop {
             tokio::select! {
                 () = self.work.due.notified() => {}
@@ -197,7 +200,11 @@ impl Journal {
                 let synced = synced.unwrap_or_else(|error| Err(panicked(&error)));
                 let segments = safe.segments();
                 let saved = match synced {
-                    Ok(()) => self.store.save_segments(&self.transfer, self.ordinal, &segments).await,
+                    Ok(()) => {
+                        self.store
+                            .save_segments(&self.transfer, self.ordinal, &segments)
+                            .await
+                    }
                     Err(error) => return self.work.fail(error),
                 };
                 if let Err(error) = saved {

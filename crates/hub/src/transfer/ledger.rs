@@ -20,7 +20,9 @@ impl Ranges {
         let first = self.0.partition_point(|range| range.end < new.start);
         let after = self.0.partition_point(|range| range.start <= new.end);
         let touched = &self.0[first..after];
-        let start = touched.first().map_or(new.start, |range| range.start.min(new.start));
+        let start = touched
+            .first()
+            .map_or(new.start, |range| range.start.min(new.start));
         let end = touched.last().map_or(new.end, |range| range.end.max(new.end));
         self.0.splice(first..after, [start..end]);
     }
@@ -55,7 +57,10 @@ impl Ranges {
 
     /// Bytes from the file's start without a gap.
     fn prefix(&self) -> u64 {
-        self.0.first().filter(|range| range.start == 0).map_or(0, |range| range.end)
+        self.0
+            .first()
+            .filter(|range| range.start == 0)
+            .map_or(0, |range| range.end)
     }
 
     /// As the store remembers them: every range is done to its end.
@@ -170,9 +175,17 @@ mod tests {
 
     #[test]
     fn a_store_that_remembers_more_than_there_is_is_not_believed() {
-        let remembered = [segment(0, 10, 10), segment(5, 30, 999), segment(40, 20, 7), segment(90, 400, 300)];
+        let remembered = [
+            segment(0, 10, 10),
+            segment(5, 30, 999),
+            segment(40, 20, 7),
+            segment(90, 400, 300),
+        ];
         let ledger = Ledger::open(100, 95, &remembered);
-        assert_eq!(ledger.written().segments(), [segment(0, 30, 30), segment(90, 95, 5)]);
+        assert_eq!(
+            ledger.written().segments(),
+            [segment(0, 30, 30), segment(90, 95, 5)]
+        );
         let unused = Ledger::open(100, 0, &remembered);
         assert_eq!(unused.written().total(), 0);
     }

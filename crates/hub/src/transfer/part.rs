@@ -57,7 +57,11 @@ impl Part {
         let length = file.metadata().map_err(about(&path))?.len();
         let part = Self { file, path, length };
         // Whoever held the lock before may have finished: then this is a file without a name.
-        if part.is_in_place() { Ok(Some(part)) } else { Self::open(blob, create) }
+        if part.is_in_place() {
+            Ok(Some(part))
+        } else {
+            Self::open(blob, create)
+        }
     }
 
     /// Reserves the space of a file of `size` bytes.
@@ -68,7 +72,9 @@ impl Part {
             other => other,
         };
         // Also cuts off what an earlier, longer version of the file left.
-        reserved.and_then(|()| self.file.set_len(size)).map_err(about(&self.path))
+        reserved
+            .and_then(|()| self.file.set_len(size))
+            .map_err(about(&self.path))
     }
 
     /// Bytes of the disk that it holds already.
@@ -112,16 +118,18 @@ impl Part {
     }
 
     /// Gives the whole file its final name, also after a power cut.
-    pub(crate) fn rename(self, to: &Path) -> Result<(), TransferError> {
+    pub(crate) fn rename(&self, to: &Path) -> Result<(), TransferError> {
         self.file.sync_all().map_err(about(&self.path))?;
         if !self.is_in_place() {
-            return Err(TransferError::FolderGone { path: self.path });
+            return Err(TransferError::FolderGone {
+                path: self.path.clone(),
+            });
         }
         fs::rename(&self.path, to).map_err(about(to))
     }
 
     /// Takes it off the disk.
-    pub(crate) fn delete(self) -> Result<(), TransferError> {
+    pub(crate) fn delete(&self) -> Result<(), TransferError> {
         fs::remove_file(&self.path).map_err(about(&self.path))
     }
 
@@ -186,7 +194,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let blob = folder.path().join("abc");
         let part = Part::open(&blob, true).unwrap().unwrap();
-        assert!(matches!(Part::open(&blob, true), Err(TransferError::InUse { .. })));
+        assert!(matches!(
+            Part::open(&blob, true),
+            Err(TransferError::InUse { .. })
+        ));
         drop(part);
         assert!(Part::open(&blob, false).unwrap().is_some());
     }

@@ -23,6 +23,8 @@ pub(crate) const BLOCK: usize = 1 << 20;
 /// The places of one file in the cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
+    /// The folder of the repository.
+    repo: PathBuf,
     /// The folder of the repository's bytes.
     pub(crate) blobs: PathBuf,
     /// The bytes under their hash.
@@ -49,6 +51,7 @@ impl Place {
         Self {
             blob: blobs.join(checksum.name()),
             blobs,
+            repo: cache.repo(repo),
             file: cache.snapshot_file(repo, commit, path),
             link,
         }
@@ -76,9 +79,9 @@ impl Place {
     }
 
     /// Gives a whole, verified part file its place.
-    pub(crate) fn finish(&self, part: Part) -> Result<(), TransferError> {
+    pub(crate) fn finish(&self, part: &Part) -> Result<(), TransferError> {
         part.rename(&self.blob)?;
-        sync_folder(&self.blobs)?;
+        sync_folders(&self.blobs, &self.repo)?;
         self.show()
     }
 
@@ -103,22 +106,26 @@ impl Place {
             }
         };
         shown.map_err(about(&self.file))?;
-        sync_folder(folder)
+        sync_folders(folder, &self.repo)
     }
 
     /// Sets bytes aside that are not what they should be, in place of any that were set aside before.
-    pub(crate) fn quarantine(&self, part: Part) -> Result<(), TransferError> {
+    pub(crate) fn quarantine(&self, part: &Part) -> Result<(), TransferError> {
         self.forget_quarantine()?;
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut name = self.blob.as_os_str().to_owned();
         name.push(format!("{DAMAGED}{}", since_1970.as_millis()));
         part.rename(Path::new(&name))?;
-        sync_folder(&self.blobs)
+        sync_folders(&self.blobs, &self.repo)
     }
 
     /// Deletes what was set aside.
     pub(crate) fn forget_quarantine(&self) -> Result<(), TransferError> {
-        let Some(own) = self.blob.file_name().map(|name| format!("{}{DAMAGED}", name.to_string_lossy())) else {
+        let Some(own) = self
+            .blob
+            .file_name()
+            .map(|name| format!("{}{DAMAGED}", name.to_string_lossy()))
+        else {
             return Ok(());
         };
         let entries = match fs::read_dir(&self.blobs) {
@@ -150,7 +157,7 @@ pub(crate) fn note_main(cache: &HubCache, repo: &RepoId, commit: &Commit) -> Res
     let fresh = part::path_of(&path);
     fs::write(&fresh, commit.as_str()).map_err(about(&fresh))?;
     fs::rename(&fresh, &path).map_err(about(&path))?;
-    sync_folder(folder)
+    sync_folders(folder, &cache.repo(repo))
 }
 
 /// Hashes a file; None where it was told to stop.
@@ -198,19 +205,26 @@ fn link(target: &Path, at: &Path) -> io::Result<()> {
     std::os::windows::fs::symlink_file(target, at)
 }
 
-/// A new name in a folder is only sure to be there after a power cut once the folder is synced.
+/// A new name in a folder is only sure to be there after a power cut once the folder is synced, and so with the
+/// folder's own name, up to the repository's.
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> Result<(), TransferError> {
-    match File::open(folder).and_then(|folder| folder.sync_all()) {
-        // Some network file systems cannot sync a folder.
-        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
-        other => other.map_err(about(folder)),
+fn sync_folders(innermost: &Path, repo: &Path) -> Result<(), TransferError> {
+    for folder in innermost
+        .ancestors()
+        .take_while(|folder| folder.starts_with(repo))
+    {
+        match File::open(folder).and_then(|folder| folder.sync_all()) {
+            // Some network file systems cannot sync a folder.
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {}
+            other => other.map_err(about(folder))?,
+        }
     }
+    Ok(())
 }
 
 /// Windows writes names through a journal and has no way to sync a folder.
 #[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> Result<(), TransferError> {
+fn sync_folders(_innermost: &Path, _repo: &Path) -> Result<(), TransferError> {
     Ok(())
 }
 
@@ -248,7 +262,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (place, checksum) = place(root.path());
         assert!(!right(&place, &checksum));
-        place.finish(part(&place, b"hello\n")).unwrap();
+        place.finish(&part(&place, b"hello\n")).unwrap();
         assert!(right(&place, &checksum));
         assert_eq!(fs::read(&place.file).unwrap(), b"hello\n");
         place.show().unwrap();
@@ -260,7 +274,7 @@ mod tests {
     fn the_link_is_relative_so_the_cache_can_be_moved() {
         let root = tempfile::tempdir().unwrap();
         let (place, _checksum) = place(root.path());
-        place.finish(part(&place, b"hello\n")).unwrap();
+        place.finish(&part(&place, b"hello\n")).unwrap();
         let link = fs::read_link(&place.file).unwrap();
         assert_eq!(link, Path::new("../../../blobs").join(SHA256));
     }
@@ -281,7 +295,7 @@ mod tests {
         let (place, checksum) = place(root.path());
         fs::write(&place.blob, b"hullo\n").unwrap();
         assert!(!right(&place, &checksum));
-        place.finish(part(&place, b"hello\n")).unwrap();
+        place.finish(&part(&place, b"hello\n")).unwrap();
         assert!(right(&place, &checksum));
     }
 
@@ -290,9 +304,12 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (place, _checksum) = place(root.path());
         for bytes in [b"first!", b"second"] {
-            place.quarantine(part(&place, bytes)).unwrap();
+            place.quarantine(&part(&place, bytes)).unwrap();
         }
-        let kept: Vec<_> = fs::read_dir(&place.blobs).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let kept: Vec<_> = fs::read_dir(&place.blobs)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         assert_eq!(kept.len(), 1, "{kept:?}");
         assert_eq!(fs::read(&kept[0]).unwrap(), b"second");
     }

@@ -1,5 +1,6 @@
 //! What the connections, the writer, the hasher and the journal of one file share.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -57,6 +58,21 @@ impl Work {
     /// The books. Held for a few instructions at a time.
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// See [`Ledger::claim`].
+    pub(crate) fn claim(&self, most: u64) -> Option<Range<u64>> {
+        self.ledger().claim(most)
+    }
+
+    /// See [`Ledger::has_missing`].
+    pub(crate) fn has_missing(&self) -> bool {
+        self.ledger().has_missing()
+    }
+
+    /// Bytes that are in the file.
+    pub(crate) fn written_bytes(&self) -> u64 {
+        self.ledger().written().total()
     }
 
     /// Notes the first failure and stops everything.

@@ -1,0 +1,534 @@
+//! The queue: which transfers run, in which order, and what the person says to them.
+//!
+//! One task owns it. What each transfer is doing is written in the store before anyone is told, so the queue is the
+//! same after a kill: what ran goes on, what waited waits, what was paused stays paused.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use hearth_store::{NewTransfer, Store, StoreError, TransferRecord, TransferState};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::TransferError;
+use super::bandwidth::Bandwidth;
+use super::file::panicked;
+use super::part::Part;
+use super::progress::{Meter, TransferProgress};
+use super::run::{self, Context, Manifest, Outcome};
+use crate::{Hub, HubCache};
+
+/// How often a running transfer's progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+/// Events that a slow listener may lag behind before it misses some; the list tells it all again.
+const EVENTS: usize = 256;
+
+/// How transfers behave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransferLimits {
+    /// Transfers that run at the same time.
+    pub at_once: usize,
+    /// Connections for a large file; a small one has fewer.
+    pub connections: usize,
+    /// What all transfers together may take, in bytes a second; none for no limit.
+    pub bytes_per_second: Option<u64>,
+    /// How long a connection may bring next to nothing.
+    pub stall_timeout: Duration,
+    /// Failures in a row, without a byte between them, after which a transfer fails.
+    pub tries: u32,
+}
+
+impl Default for TransferLimits {
+    fn default() -> Self {
+        Self {
+            at_once: 2,
+            connections: 4,
+            bytes_per_second: None,
+            stall_timeout: Duration::from_secs(30),
+            tries: 8,
+        }
+    }
+}
+
+/// What happens to transfers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TransferEvent {
+    /// A transfer has another state, or has got further: at most four times a second for each.
+    Progress(TransferProgress),
+    /// Every file of a transfer is verified and in its place.
+    Finished {
+        /// The transfer.
+        id: String,
+        /// "org/name".
+        repo: String,
+        /// The commit.
+        revision: String,
+        /// The files in the cache's snapshot folder, in the order in which they were asked for.
+        paths: Vec<PathBuf>,
+    },
+    /// The queue has another order.
+    Moved,
+    /// A transfer was cancelled or taken off the list.
+    Removed {
+        /// The transfer.
+        id: String,
+    },
+}
+
+/// The downloads of this computer. Clones are handles on the same queue; when the last one is dropped, what runs is
+/// journalled and stops, to go on at the next start.
+#[derive(Clone, Debug)]
+pub struct Transfers {
+    commands: mpsc::Sender<Command>,
+    events: broadcast::Sender<TransferEvent>,
+    bandwidth: Arc<Bandwidth>,
+}
+
+type Reply<T = ()> = oneshot::Sender<Result<T, TransferError>>;
+
+#[derive(Debug)]
+enum Command {
+    Queue(NewTransfer, Reply<TransferProgress>),
+    List(Reply<Vec<TransferProgress>>),
+    Pause(String, Reply),
+    Resume(String, Reply),
+    Cancel(String, Reply),
+    Move(String, Option<String>, Reply),
+    ShutDown(Reply),
+}
+
+impl Transfers {
+    /// Starts the queue with what the store holds; what ran when Hearth ended goes on. Must be called within a tokio
+    /// runtime.
+    pub fn start(hub: Hub, store: Store, cache: HubCache, limits: TransferLimits) -> Self {
+        let bandwidth = Arc::new(Bandwidth::new(limits.bytes_per_second));
+        let (commands, orders) = mpsc::channel(16);
+        let (events, _) = broadcast::channel(EVENTS);
+        let queue = Queue {
+            context: Context {
+                hub,
+                store,
+                cache,
+                bandwidth: Arc::clone(&bandwidth),
+                limits,
+            },
+            events: events.clone(),
+            jobs: JoinSet::new(),
+            running: HashMap::new(),
+            closing: None,
+        };
+        tokio::spawn(queue.run(orders));
+        Self {
+            commands,
+            events,
+            bandwidth,
+        }
+    }
+
+    /// Puts a download at the end of the queue, or finds the one that is queued for the same files.
+    ///
+    /// # Errors
+    /// [`TransferError::Hub`] with a name that cannot be used, [`TransferError::NoChecksum`],
+    /// [`TransferError::NoFiles`], or the store's.
+    pub async fn queue(&self, new: NewTransfer) -> Result<TransferProgress, TransferError> {
+        self.ask(|reply| Command::Queue(new, reply)).await
+    }
+
+    /// Every download in the order of the queue; those that are done too, until they are cancelled away.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn list(&self) -> Result<Vec<TransferProgress>, TransferError> {
+        self.ask(Command::List).await
+    }
+
+    /// Stops a download and keeps what it has.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn pause(&self, id: &str) -> Result<(), TransferError> {
+        self.ask(|reply| Command::Pause(id.to_owned(), reply)).await
+    }
+
+    /// Lets a paused or failed download go on, in its place of the queue.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn resume(&self, id: &str) -> Result<(), TransferError> {
+        self.ask(|reply| Command::Resume(id.to_owned(), reply)).await
+    }
+
+    /// Takes a download off the list, and what it has of unfinished files off the disk. Finished files stay.
+    ///
+    /// # Errors
+    /// The store's, or the disk's.
+    pub async fn cancel(&self, id: &str) -> Result<(), TransferError> {
+        self.ask(|reply| Command::Cancel(id.to_owned(), reply)).await
+    }
+
+    /// Moves a download in the queue: right before another one, or to the end. What runs already runs on.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn move_before(&self, id: &str, before: Option<&str>) -> Result<(), TransferError> {
+        let before = before.map(str::to_owned);
+        self.ask(|reply| Command::Move(id.to_owned(), before, reply))
+            .await
+    }
+
+    /// Changes what all downloads together may take, in bytes a second, at once; none for no limit.
+    pub fn set_limit(&self, bytes_per_second: Option<u64>) {
+        self.bandwidth.set(bytes_per_second);
+    }
+
+    /// What happens from now on.
+    pub fn watch(&self) -> broadcast::Receiver<TransferEvent> {
+        self.events.subscribe()
+    }
+
+    /// Stops what runs, with its last bytes journalled, so that the next start goes on without fetching any twice.
+    /// The queue takes no orders afterwards.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn shut_down(&self) -> Result<(), TransferError> {
+        self.ask(Command::ShutDown).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, TransferError> {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(command(reply)).await.is_err() {
+            return Err(TransferError::Closed);
+        }
+        answer.await.unwrap_or(Err(TransferError::Closed))
+    }
+}
+
+/// Why a running transfer is being stopped.
+#[derive(Debug)]
+enum Why {
+    Pause(Reply),
+    Cancel(Reply),
+    Close,
+}
+
+#[derive(Debug)]
+struct Running {
+    job: Id,
+    stop: CancellationToken,
+    why: Option<Why>,
+    meter: Meter,
+}
+
+struct Queue {
+    context: Context,
+    events: broadcast::Sender<TransferEvent>,
+    jobs: JoinSet<Result<Outcome, TransferError>>,
+    running: HashMap<String, Running>,
+    /// Set once the queue takes no more orders; whoever waits for its end.
+    closing: Option<Vec<Reply>>,
+}
+
+impl Queue {
+    async fn run(mut self, mut orders: mpsc::Receiver<Command>) {
+        if let Err(error) = self.take_up().await {
+            tracing::error!(%error, "downloads of the last run could not be taken up");
+        }
+        let mut tell = tokio::time::interval(TELL_EVERY);
+        tell.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            if self.closing.is_some() && self.running.is_empty() {
+                break;
+            }
+            tokio::select! {
+                order = orders.recv(), if self.closing.is_none() => match order {
+                    Some(order) => self.obey(order).await,
+                    None => self.close(None),
+                },
+                Some(ended) = self.jobs.join_next_with_id(), if !self.jobs.is_empty() => self.ended(ended).await,
+                _ = tell.tick(), if !self.running.is_empty() => {
+                    self.tell();
+                    continue;
+                }
+            }
+            self.fill().await;
+        }
+        for reply in self.closing.unwrap_or_default() {
+            // Whoever asked may have stopped waiting.
+            let _ = reply.send(Ok(()));
+        }
+    }
+
+    fn store(&self) -> &Store {
+        &self.context.store
+    }
+
+    /// What the store says runs was running when Hearth ended: it is first in line again.
+    async fn take_up(&mut self) -> Result<(), StoreError> {
+        for record in self.store().transfers().await? {
+            if record.state == TransferState::Running {
+                self.set_state(&record.id, TransferState::Queued, None).await?;
+            }
+        }
+        self.fill().await;
+        Ok(())
+    }
+
+    async fn obey(&mut self, command: Command) {
+        // Of every reply here: whoever asked may have stopped waiting.
+        match command {
+            Command::Queue(new, reply) => {
+                let _ = reply.send(self.add(new).await);
+            }
+            Command::List(reply) => {
+                let _ = reply.send(self.list().await);
+            }
+            Command::Move(id, before, reply) => {
+                let moved = self.store().move_transfer(&id, before.as_deref()).await;
+                let _ = self.events.send(TransferEvent::Moved);
+                let _ = reply.send(moved.map_err(Into::into));
+            }
+            Command::Resume(id, reply) => {
+                let _ = reply.send(self.resume(&id).await.map_err(Into::into));
+            }
+            Command::Pause(id, reply) => match self.running.get_mut(&id) {
+                Some(running) => running.stop(Why::Pause(reply)),
+                None => {
+                    let _ = reply.send(self.pause(&id).await.map_err(Into::into));
+                }
+            },
+            Command::Cancel(id, reply) => match self.running.get_mut(&id) {
+                Some(running) => running.stop(Why::Cancel(reply)),
+                None => {
+                    let _ = reply.send(self.remove(&id).await);
+                }
+            },
+            Command::ShutDown(reply) => self.close(Some(reply)),
+        }
+    }
+
+    async fn add(&mut self, new: NewTransfer) -> Result<TransferProgress, TransferError> {
+        if new.files.is_empty() {
+            return Err(TransferError::NoFiles { repo: new.repo });
+        }
+        let records = self.store().transfers().await?;
+        let same = records
+            .iter()
+            .find(|record| record.state != TransferState::Done && wants_the_same(record, &new));
+        if let Some(record) = same {
+            if record.state == TransferState::Failed {
+                self.resume(&record.id).await?;
+            }
+            return Ok(TransferProgress::of(&self.store().transfer(&record.id).await?));
+        }
+        Manifest::check(&new)?;
+        let record = self.store().add_transfer(new).await?;
+        let progress = TransferProgress::of(&record);
+        let _ = self.events.send(TransferEvent::Progress(progress.clone()));
+        Ok(progress)
+    }
+
+    async fn list(&self) -> Result<Vec<TransferProgress>, TransferError> {
+        let of = |record: &TransferRecord| match self.running.get(&record.id) {
+            Some(running) => running.meter.last().clone(),
+            None => TransferProgress::of(record),
+        };
+        Ok(self.store().transfers().await?.iter().map(of).collect())
+    }
+
+    async fn resume(&mut self, id: &str) -> Result<(), StoreError> {
+        let state = self.store().transfer(id).await?.state;
+        if matches!(state, TransferState::Paused | TransferState::Failed) {
+            self.set_state(id, TransferState::Queued, None).await?;
+        }
+        Ok(())
+    }
+
+    async fn pause(&mut self, id: &str) -> Result<(), StoreError> {
+        if self.store().transfer(id).await?.state == TransferState::Queued {
+            self.set_state(id, TransferState::Paused, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a transfer that does not run off the list. Its part files go first: a kill in between leaves a transfer
+    /// that can be cancelled again.
+    async fn remove(&mut self, id: &str) -> Result<(), TransferError> {
+        let record = self.store().transfer(id).await?;
+        let others = self.store().transfers().await?;
+        let wanted_elsewhere = |etag: &str| {
+            others.iter().any(|other| {
+                let wants = other.files.iter().any(|file| !file.complete && file.etag == etag);
+                other.id != id && other.repo == record.repo && wants
+            })
+        };
+        // A record whose names cannot be used never made a file.
+        if let Ok(manifest) = Manifest::of(&record, &self.context.cache) {
+            let unwanted = record
+                .files
+                .iter()
+                .map(|file| !file.complete && !wanted_elsewhere(&file.etag));
+            let items: Vec<_> = manifest.items.into_iter().zip(unwanted).collect();
+            run::blocking(move || {
+                for (item, _) in items.iter().filter(|(_, unwanted)| *unwanted) {
+                    item.place.forget_quarantine()?;
+                    match Part::open(&item.place.blob, false) {
+                        Ok(Some(part)) => part.delete()?,
+                        Ok(None) | Err(TransferError::FolderGone { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        self.store().remove_transfer(id).await?;
+        let _ = self.events.send(TransferEvent::Removed { id: id.to_owned() });
+        Ok(())
+    }
+
+    fn close(&mut self, reply: Option<Reply>) {
+        self.closing.get_or_insert_default().extend(reply);
+        for running in self.running.values_mut() {
+            running.stop(Why::Close);
+        }
+    }
+
+    /// Starts what is first in line while there is room.
+    async fn fill(&mut self) {
+        if self.closing.is_some() || self.running.len() >= self.context.limits.at_once.max(1) {
+            return;
+        }
+        let records = match self.store().transfers().await {
+            Ok(records) => records,
+            Err(error) => return tracing::error!(%error, "the queue of downloads cannot be read"),
+        };
+        let room = self.context.limits.at_once.max(1) - self.running.len();
+        let waiting = |record: &TransferRecord| record.state == TransferState::Queued;
+        for record in records.into_iter().filter(waiting).take(room) {
+            if let Err(error) = self.begin(record).await {
+                return tracing::error!(%error, "a download could not be started");
+            }
+        }
+    }
+
+    async fn begin(&mut self, record: TransferRecord) -> Result<(), StoreError> {
+        self.set_state(&record.id, TransferState::Running, None).await?;
+        let stop = CancellationToken::new();
+        let done = Arc::new(AtomicU64::new(super::progress::done_bytes(&record)));
+        let meter = Meter::new(&record, Arc::clone(&done));
+        let id = record.id.clone();
+        let job = self
+            .jobs
+            .spawn(run::run(self.context.clone(), record, stop.clone(), done));
+        let running = Running {
+            job: job.id(),
+            stop,
+            why: None,
+            meter,
+        };
+        self.running.insert(id, running);
+        Ok(())
+    }
+
+    async fn ended(&mut self, ended: Result<(Id, Result<Outcome, TransferError>), JoinError>) {
+        let (job, outcome) = match ended {
+            Ok(ended) => ended,
+            Err(error) => (error.id(), Err(panicked(&error))),
+        };
+        let found = self.running.iter().find(|(_, running)| running.job == job);
+        let Some(id) = found.map(|(id, _)| id.clone()) else {
+            return;
+        };
+        let Some(running) = self.running.remove(&id) else {
+            return;
+        };
+        let settled = self.settle(&id, outcome, running.why).await;
+        if let Err(error) = settled {
+            tracing::error!(%error, "what a download came to could not be noted");
+        }
+    }
+
+    async fn settle(
+        &mut self,
+        id: &str,
+        outcome: Result<Outcome, TransferError>,
+        why: Option<Why>,
+    ) -> Result<(), TransferError> {
+        if let Ok(Outcome::Finished(paths)) = &outcome {
+            self.set_state(id, TransferState::Done, None).await?;
+            let record = self.store().transfer(id).await?;
+            let _ = self.events.send(TransferEvent::Finished {
+                id: id.to_owned(),
+                repo: record.repo,
+                revision: record.revision,
+                paths: paths.clone(),
+            });
+        }
+        let stopped_as = |state| match &outcome {
+            Ok(Outcome::Finished(_)) => None,
+            Ok(Outcome::Stopped) => Some((state, None)),
+            Err(error) => Some((TransferState::Failed, Some(error.to_string()))),
+        };
+        match why {
+            Some(Why::Cancel(reply)) => {
+                let _ = reply.send(self.remove(id).await);
+            }
+            Some(Why::Pause(reply)) => {
+                let noted = match stopped_as(TransferState::Paused) {
+                    Some((state, error)) => self.set_state(id, state, error.as_deref()).await,
+                    None => Ok(()),
+                };
+                let _ = reply.send(noted.map_err(Into::into));
+            }
+            Some(Why::Close) | None => {
+                if let Some((state, error)) = stopped_as(TransferState::Queued) {
+                    self.set_state(id, state, error.as_deref()).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes a state, then tells it.
+    async fn set_state(&self, id: &str, state: TransferState, error: Option<&str>) -> Result<(), StoreError> {
+        self.store().set_transfer_state(id, state, error).await?;
+        let record = self.store().transfer(id).await?;
+        let _ = self
+            .events
+            .send(TransferEvent::Progress(TransferProgress::of(&record)));
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        let now = Instant::now();
+        for running in self.running.values_mut() {
+            // Without a listener nobody is told.
+            let _ = self
+                .events
+                .send(TransferEvent::Progress(running.meter.look(now).clone()));
+        }
+    }
+}
+
+impl Running {
+    /// Tells the job to stop. A later order takes the place of an earlier one, which is thereby done: a cancelled
+    /// download is paused too.
+    fn stop(&mut self, why: Why) {
+        if let Some(Why::Pause(reply) | Why::Cancel(reply)) = self.why.replace(why) {
+            let _ = reply.send(Ok(()));
+        }
+        self.stop.cancel();
+    }
+}
+
+fn wants_the_same(record: &TransferRecord, new: &NewTransfer) -> bool {
+    let paths = record.files.iter().map(|file| &file.path);
+    record.repo == new.repo
+        && record.revision == new.revision
+        && paths.eq(new.files.iter().map(|file| &file.path))
+}

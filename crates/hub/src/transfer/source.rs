@@ -1,0 +1,343 @@
+//! Where a file's bytes come from: the signed address that the Hub's redirect names, renewed when it expires.
+
+use std::ops::Range;
+
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RANGE,
+};
+use reqwest::{Method, Response, StatusCode};
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::TransferError;
+use super::error::Trouble;
+use crate::{Commit, Hub, HubError, RepoId, RepoPath};
+
+/// Redirects on the way to the bytes: the Hub's own (another spelling of the name, its cache of small files), then
+/// the storage's.
+const MOST_REDIRECTS: usize = 6;
+
+/// Where bytes are to be had for now.
+#[derive(Clone, Debug)]
+pub(crate) struct Address {
+    url: Url,
+    /// Tells this address from the one before it.
+    pub(crate) serial: u64,
+}
+
+/// One file of one commit on the Hub.
+pub(crate) struct Source {
+    hub: Hub,
+    repo: RepoId,
+    path: RepoPath,
+    commit: Commit,
+    size: u64,
+    /// The name of the blob: what the Hub's ETag has to be.
+    blob: String,
+    start: Url,
+    /// Asked for by one connection at a time; the others wait and share it.
+    address: Mutex<Option<Address>>,
+}
+
+impl Source {
+    /// A file whose bytes are promised to be `size` many and to have the hash `blob`.
+    pub(crate) fn new(
+        hub: &Hub,
+        repo: &RepoId,
+        commit: &Commit,
+        path: &RepoPath,
+        size: u64,
+        blob: &str,
+    ) -> Self {
+        Self {
+            start: hub.file_url(repo, &commit.clone().into(), path),
+            hub: hub.clone(),
+            repo: repo.clone(),
+            path: path.clone(),
+            commit: commit.clone(),
+            size,
+            blob: blob.to_owned(),
+            address: Mutex::new(None),
+        }
+    }
+
+    /// The file's name, for messages.
+    pub(crate) fn path(&self) -> &str {
+        self.path.as_str()
+    }
+
+    /// Bytes of the whole file.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The address that is known, or a new one where none is or the known one is the stale one.
+    pub(crate) async fn address(&self, stale: Option<u64>) -> Result<Address, Trouble> {
+        let mut known = self.address.lock().await;
+        let next = match &*known {
+            Some(address) if Some(address.serial) != stale => return Ok(address.clone()),
+            Some(address) => address.serial + 1,
+            None => 0,
+        };
+        let address = Address {
+            url: self.resolve().await?,
+            serial: next,
+        };
+        tracing::debug!(
+            path = self.path(),
+            host = address.url.host_str(),
+            "the bytes have an address"
+        );
+        *known = Some(address.clone());
+        Ok(address)
+    }
+
+    /// Follows the Hub's redirects up to the first that leads away from it.
+    async fn resolve(&self) -> Result<Url, Trouble> {
+        let mut url = self.start.clone();
+        for _ in 0..MOST_REDIRECTS {
+            let response = self.send(Method::HEAD, &url, None).await?;
+            let status = response.status();
+            if !status.is_redirection() && !status.is_success() {
+                return Err(self.refused_by_hub(response).await);
+            }
+            self.check_promise(response.headers())?;
+            let Some(next) = redirect(&url, &response) else {
+                return Ok(url);
+            };
+            let next = self.allowed(next)?;
+            if next == url {
+                break;
+            }
+            if !self.is_hub(&next) {
+                return Ok(next);
+            }
+            url = next;
+        }
+        Err(self.passing("the Hub sends from one address to the next and back"))
+    }
+
+    /// Asks for bytes, all of them or a range, and accepts nothing but these.
+    pub(crate) async fn get(
+        &self,
+        address: &Address,
+        range: Option<&Range<u64>>,
+    ) -> Result<Response, Trouble> {
+        let mut url = address.url.clone();
+        for _ in 0..MOST_REDIRECTS {
+            let response = self.send(Method::GET, &url, range).await?;
+            if let Some(next) = redirect(&url, &response) {
+                url = self.allowed(next)?;
+                continue;
+            }
+            return self.accept(response, range).await;
+        }
+        Err(self.passing("the server sends from one address to the next and back"))
+    }
+
+    async fn accept(&self, response: Response, range: Option<&Range<u64>>) -> Result<Response, Trouble> {
+        let status = response.status();
+        if status == StatusCode::RANGE_NOT_SATISFIABLE {
+            return Err(Trouble::StaleAddress(self.changed("it is shorter")));
+        }
+        if !status.is_success() {
+            if self.is_hub(response.url()) || passes(status) {
+                return Err(self.refused_by_hub(response).await);
+            }
+            // The storage's own refusal of a signed address means that it is too old, whatever it says.
+            return Err(Trouble::StaleAddress(
+                self.interrupted(&format!("the server answered {status}")),
+            ));
+        }
+        if is_page(response.headers()) && !self.path().to_ascii_lowercase().ends_with(".html") {
+            let host = response.url().host_str().unwrap_or_default().to_owned();
+            return Err(passing(HubError::NotJson { host }.into()));
+        }
+        let length = response.content_length();
+        match (status, range) {
+            (StatusCode::PARTIAL_CONTENT, Some(range)) => {
+                self.check_range(response.headers(), range)?;
+                match length {
+                    Some(length) if length != range.end - range.start => {
+                        Err(self.passing("the server announced another length"))
+                    }
+                    _ => Ok(response),
+                }
+            }
+            (StatusCode::OK, range) => {
+                if length.is_some_and(|length| length != self.size) {
+                    return Err(passing(self.changed("it has another size")));
+                }
+                // The whole file is a fine answer to who asked for all of it.
+                match range {
+                    Some(range) if *range != (0..self.size) => Err(Trouble::NoRanges),
+                    _ => Ok(response),
+                }
+            }
+            _ => Err(self.passing(&format!("the server answered {status}"))),
+        }
+    }
+
+    fn check_range(&self, headers: &HeaderMap, range: &Range<u64>) -> Result<(), Trouble> {
+        let text = headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+        match text.and_then(content_range) {
+            Some((got, total)) if got == *range && total == self.size => Ok(()),
+            Some((got, _)) if got == *range => Err(passing(self.changed("it has another size"))),
+            _ => Err(self.passing("the server sent another part than was asked for")),
+        }
+    }
+
+    /// What the Hub says of the file has to be what the manifest says.
+    fn check_promise(&self, headers: &HeaderMap) -> Result<(), Trouble> {
+        let text = |name: &'static str| headers.get(HeaderName::from_static(name))?.to_str().ok();
+        if text("x-repo-commit").is_some_and(|commit| commit != self.commit.as_str()) {
+            return Err(passing(self.changed("it is of another version")));
+        }
+        if text("x-linked-size").is_some_and(|size| size.parse() != Ok(self.size)) {
+            return Err(passing(self.changed("it has another size")));
+        }
+        // W/"…" is how a cache on the way weakens it.
+        let tag = text("x-linked-etag").map(|tag| tag.trim_start_matches("W/").trim_matches('"'));
+        if tag.is_some_and(|tag| tag != self.blob) {
+            return Err(passing(self.changed("it has another checksum")));
+        }
+        Ok(())
+    }
+
+    async fn send(&self, method: Method, url: &Url, range: Option<&Range<u64>>) -> Result<Response, Trouble> {
+        let request = self.hub.shared.client.request(method, url.clone());
+        // A compressed body would have other ranges.
+        let mut request = request.header(ACCEPT_ENCODING, "identity");
+        if let Some(range) = range {
+            request = request.header(
+                RANGE,
+                format!("bytes={}-{}", range.start, range.end.saturating_sub(1)),
+            );
+        }
+        // The token is for the Hub alone: a signed address needs none, and its host is another's.
+        if self.is_hub(url)
+            && let Some(token) = self
+                .hub
+                .token()
+                .await
+                .map_err(|error| Trouble::Final(error.into()))?
+        {
+            request = request.header(AUTHORIZATION, format!("Bearer {}", token.secret()));
+        }
+        request.send().await.map_err(|error| self.broken(&error))
+    }
+
+    /// A connection that broke, while it was made or later.
+    pub(crate) fn broken(&self, error: &reqwest::Error) -> Trouble {
+        passing(self.hub.connection_error(error).into())
+    }
+
+    async fn refused_by_hub(&self, response: Response) -> Trouble {
+        let fleeting = passes(response.status());
+        let error = self
+            .hub
+            .refusal(
+                response,
+                &self.repo,
+                &self.commit.clone().into(),
+                Some(&self.path),
+            )
+            .await;
+        match error {
+            HubError::RateLimited { retry_in } => Trouble::Passing {
+                error: error.into(),
+                wait: Some(retry_in),
+            },
+            error if fleeting => passing(error.into()),
+            error => Trouble::Final(error.into()),
+        }
+    }
+
+    fn is_hub(&self, url: &Url) -> bool {
+        url.origin() == self.hub.endpoint().origin()
+    }
+
+    /// A redirect must not lead out of an encrypted connection.
+    fn allowed(&self, url: Url) -> Result<Url, Trouble> {
+        if url.scheme() == "https" || (url.scheme() == "http" && self.hub.endpoint().scheme() == "http") {
+            return Ok(url);
+        }
+        Err(Trouble::Final(
+            HubError::Insecure {
+                host: url.host_str().unwrap_or_default().to_owned(),
+                detail: "the Hub's redirect leads to an address that is not encrypted".to_owned(),
+            }
+            .into(),
+        ))
+    }
+
+    fn changed(&self, detail: &str) -> TransferError {
+        TransferError::Changed {
+            path: self.path().to_owned(),
+            detail: detail.to_owned(),
+        }
+    }
+
+    fn interrupted(&self, detail: &str) -> TransferError {
+        TransferError::Interrupted {
+            path: self.path().to_owned(),
+            detail: detail.to_owned(),
+        }
+    }
+
+    fn passing(&self, detail: &str) -> Trouble {
+        passing(self.interrupted(detail))
+    }
+}
+
+fn passing(error: TransferError) -> Trouble {
+    Trouble::Passing { error, wait: None }
+}
+
+/// A status that another try may not meet again.
+fn passes(status: StatusCode) -> bool {
+    status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY
+        )
+}
+
+fn redirect(from: &Url, response: &Response) -> Option<Url> {
+    let to = response.headers().get(LOCATION)?.to_str().ok()?;
+    response.status().is_redirection().then(|| from.join(to).ok())?
+}
+
+fn is_page(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("text/html"))
+}
+
+/// Reads `bytes 0-9/100`. A total that the server does not know (`*`) proves nothing, and none at all is no range.
+fn content_range(text: &str) -> Option<(Range<u64>, u64)> {
+    let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let end = last.trim().parse::<u64>().ok()?.checked_add(1)?;
+    Some((first.trim().parse().ok()?..end, total.trim().parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_read_as_rfc_9110_writes_it() {
+        assert_eq!(content_range("bytes 0-9/100"), Some((0..10, 100)));
+        assert_eq!(content_range("bytes 42-1233/1234"), Some((42..1234, 1234)));
+        for none in [
+            "bytes */100",
+            "bytes 0-9/*",
+            "0-9/100",
+            "bytes 0-18446744073709551615/9",
+            "bytes 5/9",
+            "",
+        ] {
+            assert_eq!(content_range(none), None, "{none}");
+        }
+    }
+}
