@@ -407,3 +407,24 @@ async fn this_computer_is_measured() {
         assert!(speed.is_finite() && speed > 0.0, "{speeds:?}");
     }
 }
+
+#[tokio::test]
+async fn a_model_split_over_files_answers_and_a_missing_part_is_named() {
+    let stage = Stage::new();
+    let model = ModelFile::scripted(&Script::saying(FOX).unwrap()).to_gguf();
+    let files = model.write_split(stage.folder.path(), "fox", 3).unwrap();
+    stage.engine.load(files.clone(), None).await.unwrap();
+    let (text, _) = stage.ask(question("Tell me")).await;
+    assert_eq!(text, FOX);
+
+    let error = stage.engine.load(files[..1].to_vec(), None).await.unwrap_err();
+    assert!(error.to_string().contains("3 files"), "{error}");
+    std::fs::remove_file(&files[2]).unwrap();
+    let error = stage.engine.load(files.clone(), None).await.unwrap_err();
+    assert_eq!(
+        error,
+        EngineError::Fault(Fault::FileMissing {
+            path: files[2].clone()
+        })
+    );
+}
