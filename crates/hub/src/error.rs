@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use url::Url;
-
 use crate::names::NameKind;
 use crate::{RepoId, RepoPath, Revision};
 
@@ -53,7 +51,7 @@ pub enum HubError {
         /// The repository.
         repo: RepoId,
         /// The page on which the conditions are accepted.
-        page_url: Url,
+        page_url: String,
         /// Whether the request carried an access token: with one, the conditions are what is missing.
         with_token: bool,
     },

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hearth_store::Store;
 use tokio::sync::Mutex;
@@ -22,6 +23,29 @@ pub struct HubConfig {
     pub store: Store,
     /// Where the access token is kept.
     pub token: Arc<dyn TokenVault>,
+    /// How patient to be.
+    pub timeouts: Timeouts,
+}
+
+/// How long the network may take before it counts as broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until a connection stands.
+    pub connect: Duration,
+    /// Until the next bytes of an answer.
+    pub stall: Duration,
+    /// Until the whole of an answer that is read into memory.
+    pub answer: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            stall: Duration::from_secs(30),
+            answer: Duration::from_secs(30),
+        }
+    }
 }
 
 impl HubConfig {
@@ -65,6 +89,7 @@ pub(crate) struct Shared {
     /// The vault's token, once it was asked.
     pub(crate) token: Mutex<Option<Option<Token>>>,
     pub(crate) gates: Gates,
+    pub(crate) timeouts: Timeouts,
 }
 
 impl Hub {
@@ -77,15 +102,17 @@ impl Hub {
             endpoint,
             store,
             token,
+            timeouts,
         } = config;
         Ok(Self {
             shared: Arc::new(Shared {
-                client: tls::client(&endpoint)?,
+                client: tls::client(&endpoint, timeouts)?,
                 endpoint,
                 store,
                 vault: token,
                 token: Mutex::new(None),
                 gates: Gates::default(),
+                timeouts,
             }),
         })
     }

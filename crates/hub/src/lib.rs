@@ -12,17 +12,32 @@
 //! memory, does not honour `RateLimit`, searches by one filter only, and loses the sha256 of a tree's files. What
 //! would have been left for it is one request (`whoami-v2`).
 
+mod account;
 mod cache;
+mod card;
 mod error;
 mod hub;
+mod model;
 mod names;
+mod pages;
 mod rate;
+mod refusal;
+mod remote_header;
+mod repository;
+mod request;
+mod search;
 mod tls;
 mod token;
 pub mod transfer;
+mod variants;
 
+pub use account::Account;
 pub use cache::HubCache;
 pub use error::HubError;
-pub use hub::{Hub, HubConfig};
+pub use hub::{Hub, HubConfig, Timeouts};
+pub use model::{Gated, HubModel};
 pub use names::{Commit, NameKind, RepoId, RepoPath, Revision};
+pub use repository::{Repo, RepoFile};
+pub use search::{SearchPage, SearchQuery, Sort};
 pub use token::{Keychain, Token, TokenVault};
+pub use variants::{Variant, variants};

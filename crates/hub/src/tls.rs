@@ -1,7 +1,6 @@
 //! The connection: rustls on ring, with the certificates that this system trusts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use rustls::ClientConfig;
@@ -9,21 +8,17 @@ use rustls::crypto::ring;
 use rustls_platform_verifier::BuilderVerifierExt;
 use url::{Host, Url};
 
-use crate::HubError;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest silence in the middle of an answer.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::{HubError, Timeouts};
 
 /// A client that follows no redirect by itself: whoever follows one decides what goes along.
-pub(crate) fn client(endpoint: &Url) -> Result<reqwest::Client, HubError> {
+pub(crate) fn client(endpoint: &Url, timeouts: Timeouts) -> Result<reqwest::Client, HubError> {
     let builder = reqwest::Client::builder()
         .user_agent(concat!("hearth/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(STALL_TIMEOUT);
+        .connect_timeout(timeouts.connect)
+        .read_timeout(timeouts.stall);
     let builder = if is_loopback(endpoint) {
         builder.no_proxy()
     } else {

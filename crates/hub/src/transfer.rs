@@ -14,7 +14,6 @@ mod digest;
 mod error;
 mod fetch;
 mod file;
-mod glue;
 mod ledger;
 mod part;
 mod place;

@@ -42,6 +42,8 @@ pub(crate) struct Job {
     pub(crate) source: Source,
     pub(crate) bandwidth: Arc<Bandwidth>,
     pub(crate) limits: TransferLimits,
+    /// How long a connection may bring next to nothing.
+    pub(crate) stall: Duration,
     pub(crate) stop: CancellationToken,
     pub(crate) done: Arc<AtomicU64>,
 }
@@ -68,7 +70,7 @@ impl Job {
             source: self.source,
             work: Arc::clone(&work),
             bandwidth: self.bandwidth,
-            stall: self.limits.stall_timeout,
+            stall: self.stall,
             tries: self.limits.tries,
             piece: (size / 16).clamp(SMALLEST_PIECE, LARGEST_PIECE),
             pieces,

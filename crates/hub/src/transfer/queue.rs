@@ -36,8 +36,6 @@ pub struct TransferLimits {
     pub connections: usize,
     /// What all transfers together may take, in bytes a second; none for no limit.
     pub bytes_per_second: Option<u64>,
-    /// How long a connection may bring next to nothing.
-    pub stall_timeout: Duration,
     /// Failures in a row, without a byte between them, after which a transfer fails.
     pub tries: u32,
 }
@@ -48,7 +46,6 @@ impl Default for TransferLimits {
             at_once: 2,
             connections: 4,
             bytes_per_second: None,
-            stall_timeout: Duration::from_secs(30),
             tries: 8,
         }
     }

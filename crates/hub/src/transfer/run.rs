@@ -16,7 +16,7 @@ use super::ledger::Ledger;
 use super::part::Part;
 use super::place::{Place, note_main};
 use super::queue::TransferLimits;
-use super::source::Source;
+use super::source::{Source, Wanted};
 use crate::{Commit, Hub, HubCache, RepoId, RepoPath};
 
 /// What every transfer works with.
@@ -251,14 +251,17 @@ async fn fetch(
         checksum: item.checksum.clone(),
         source: Source::new(
             &context.hub,
-            &manifest.repo,
-            &manifest.commit,
-            &item.path,
-            item.file.size_bytes,
-            item.checksum.name(),
+            Wanted {
+                repo: &manifest.repo,
+                commit: &manifest.commit,
+                path: &item.path,
+                size: item.file.size_bytes,
+                blob: item.checksum.name(),
+            },
         ),
         bandwidth: Arc::clone(&context.bandwidth),
         limits: context.limits.clone(),
+        stall: context.hub.shared.timeouts.stall,
         stop: stop.clone(),
         done: Arc::clone(done),
     };

@@ -2,15 +2,17 @@
 
 use std::ops::Range;
 
-use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RANGE,
-};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderName, LOCATION, RANGE};
 use reqwest::{Method, Response, StatusCode};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 use url::Url;
 
 use super::TransferError;
 use super::error::Trouble;
+use crate::refusal::Asked;
+use crate::request::is_page;
+use crate::tls::host;
 use crate::{Commit, Hub, HubError, RepoId, RepoPath};
 
 /// Redirects on the way to the bytes: the Hub's own (another spelling of the name, its cache of small files), then
@@ -28,7 +30,7 @@ pub(crate) struct Address {
 /// One file of one commit on the Hub.
 pub(crate) struct Source {
     hub: Hub,
-    repo: RepoId,
+    asked: Asked,
     path: RepoPath,
     commit: Commit,
     size: u64,
@@ -39,20 +41,35 @@ pub(crate) struct Source {
     address: Mutex<Option<Address>>,
 }
 
+/// What a manifest says of a file.
+pub(crate) struct Wanted<'a> {
+    pub(crate) repo: &'a RepoId,
+    pub(crate) commit: &'a Commit,
+    pub(crate) path: &'a RepoPath,
+    /// Bytes of the whole file.
+    pub(crate) size: u64,
+    /// The name of the blob.
+    pub(crate) blob: &'a str,
+}
+
 impl Source {
     /// A file whose bytes are promised to be `size` many and to have the hash `blob`.
-    pub(crate) fn new(
-        hub: &Hub,
-        repo: &RepoId,
-        commit: &Commit,
-        path: &RepoPath,
-        size: u64,
-        blob: &str,
-    ) -> Self {
+    pub(crate) fn new(hub: &Hub, wanted: Wanted<'_>) -> Self {
+        let Wanted {
+            repo,
+            commit,
+            path,
+            size,
+            blob,
+        } = wanted;
         Self {
             start: hub.file_url(repo, &commit.clone().into(), path),
             hub: hub.clone(),
-            repo: repo.clone(),
+            asked: Asked {
+                repo: Some(repo.clone()),
+                revision: Some(commit.clone().into()),
+                path: Some(path.clone()),
+            },
             path: path.clone(),
             commit: commit.clone(),
             size,
@@ -99,7 +116,7 @@ impl Source {
             let response = self.send(Method::HEAD, &url, None).await?;
             let status = response.status();
             if !status.is_redirection() && !status.is_success() {
-                return Err(self.refused_by_hub(response).await);
+                return Err(self.refused(response).await);
             }
             self.check_promise(response.headers())?;
             let Some(next) = redirect(&url, &response) else {
@@ -109,7 +126,7 @@ impl Source {
             if next == url {
                 break;
             }
-            if !self.is_hub(&next) {
+            if !self.hub.is_own(&next) {
                 return Ok(next);
             }
             url = next;
@@ -141,8 +158,8 @@ impl Source {
             return Err(Trouble::StaleAddress(self.changed("it is shorter")));
         }
         if !status.is_success() {
-            if self.is_hub(response.url()) || passes(status) {
-                return Err(self.refused_by_hub(response).await);
+            if self.hub.is_own(response.url()) || passes(status) {
+                return Err(self.refused(response).await);
             }
             // The storage's own refusal of a signed address means that it is too old, whatever it says.
             return Err(Trouble::StaleAddress(
@@ -150,8 +167,9 @@ impl Source {
             ));
         }
         if is_page(response.headers()) && !self.path().to_ascii_lowercase().ends_with(".html") {
-            let host = response.url().host_str().unwrap_or_default().to_owned();
-            return Err(passing(HubError::NotJson { host }.into()));
+            return Err(by_hub(HubError::NotJson {
+                host: host(response.url()),
+            }));
         }
         let length = response.content_length();
         match (status, range) {
@@ -215,46 +233,31 @@ impl Source {
             );
         }
         // The token is for the Hub alone: a signed address needs none, and its host is another's.
-        if self.is_hub(url)
-            && let Some(token) = self
-                .hub
-                .token()
-                .await
-                .map_err(|error| Trouble::Final(error.into()))?
-        {
-            request = request.header(AUTHORIZATION, format!("Bearer {}", token.secret()));
+        let own = self.hub.is_own(url);
+        if own {
+            self.hub.shared.gates.pass(url).await.map_err(by_hub)?;
+            if let Some(token) = self.hub.token().await {
+                request = request.bearer_auth(token.secret());
+            }
         }
-        request.send().await.map_err(|error| self.broken(&error))
+        let Ok(answer) = timeout(self.hub.shared.timeouts.stall, request.send()).await else {
+            return Err(by_hub(HubError::Timeout { host: host(url) }));
+        };
+        let response = answer.map_err(|error| self.broken(&error))?;
+        if own {
+            let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
+            self.hub.shared.gates.heed(url, refused, response.headers());
+        }
+        Ok(response)
     }
 
     /// A connection that broke, while it was made or later.
     pub(crate) fn broken(&self, error: &reqwest::Error) -> Trouble {
-        passing(self.hub.connection_error(error).into())
+        by_hub(self.hub.connection_error(error))
     }
 
-    async fn refused_by_hub(&self, response: Response) -> Trouble {
-        let fleeting = passes(response.status());
-        let error = self
-            .hub
-            .refusal(
-                response,
-                &self.repo,
-                &self.commit.clone().into(),
-                Some(&self.path),
-            )
-            .await;
-        match error {
-            HubError::RateLimited { retry_in } => Trouble::Passing {
-                error: error.into(),
-                wait: Some(retry_in),
-            },
-            error if fleeting => passing(error.into()),
-            error => Trouble::Final(error.into()),
-        }
-    }
-
-    fn is_hub(&self, url: &Url) -> bool {
-        url.origin() == self.hub.endpoint().origin()
+    async fn refused(&self, response: Response) -> Trouble {
+        by_hub(self.hub.refusal(response, &self.asked).await)
     }
 
     /// A redirect must not lead out of an encrypted connection.
@@ -264,7 +267,7 @@ impl Source {
         }
         Err(Trouble::Final(
             HubError::Insecure {
-                host: url.host_str().unwrap_or_default().to_owned(),
+                host: host(&url),
                 detail: "the Hub's redirect leads to an address that is not encrypted".to_owned(),
             }
             .into(),
@@ -294,6 +297,22 @@ fn passing(error: TransferError) -> Trouble {
     Trouble::Passing { error, wait: None }
 }
 
+/// What the Hub or the way to it said: final, or worth another try.
+fn by_hub(error: HubError) -> Trouble {
+    match error {
+        HubError::RateLimited { retry_in } => Trouble::Passing {
+            error: error.into(),
+            wait: Some(retry_in),
+        },
+        HubError::Offline { .. }
+        | HubError::Timeout { .. }
+        | HubError::NotJson { .. }
+        | HubError::BadAnswer { .. }
+        | HubError::Server { .. } => passing(error.into()),
+        _ => Trouble::Final(error.into()),
+    }
+}
+
 /// A status that another try may not meet again.
 fn passes(status: StatusCode) -> bool {
     status.is_server_error()
@@ -306,11 +325,6 @@ fn passes(status: StatusCode) -> bool {
 fn redirect(from: &Url, response: &Response) -> Option<Url> {
     let to = response.headers().get(LOCATION)?.to_str().ok()?;
     response.status().is_redirection().then(|| from.join(to).ok())?
-}
-
-fn is_page(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    kind.is_some_and(|kind| kind.starts_with("text/html"))
 }
 
 /// Reads `bytes 0-9/100`. A total that the server does not know (`*`) proves nothing, and none at all is no range.
