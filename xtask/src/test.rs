@@ -1,5 +1,6 @@
 //! Every check there is, cheapest first, ending at the first that fails.
 
+mod fuzz;
 mod report;
 mod steps;
 
@@ -15,7 +16,7 @@ use crate::test::steps::Step;
 
 #[derive(Args)]
 pub struct TestOptions {
-    /// Also run the tests marked `#[ignore]`, which take minutes.
+    /// Also fuzz, and run the tests marked `#[ignore]`: both take minutes.
     #[arg(long)]
     long: bool,
     /// Run this step alone, with what it needs built.
@@ -29,7 +30,12 @@ pub fn run(project: &Project, options: &TestOptions) -> Result<ExitCode> {
     freshness::settle(project)?;
     let steps = match options.only {
         Some(step) => step.with_needs(),
-        None => Step::value_variants().to_vec(),
+        None => {
+            let steps = Step::value_variants().iter().copied();
+            steps
+                .filter(|step| options.long || !step.takes_minutes())
+                .collect()
+        }
     };
     let report = Report::of(&steps, |step| step.run(project, options.long));
     print!("{report}");

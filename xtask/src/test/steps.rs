@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use crate::project::Project;
 use crate::setup::{self, Scope};
+use crate::test::fuzz;
 use crate::{build, command, tidy, ui, worker};
 
 /// The end-to-end tests need the built app, so the other tests leave their package out; selected
@@ -46,6 +47,8 @@ pub enum Step {
     App,
     /// The real window, driven from outside.
     EndToEnd,
+    /// The GGUF parser, fed for two minutes what no file should contain.
+    Fuzz,
 }
 
 impl fmt::Display for Step {
@@ -63,7 +66,7 @@ impl Step {
             Self::Format | Self::Tidy | Self::UiFormat | Self::UiCheck | Self::UiTest | Self::UiBuild => {
                 &[Self::Setup]
             }
-            Self::Worker | Self::WorkerTest => &[Self::Setup],
+            Self::Worker | Self::WorkerTest | Self::Fuzz => &[Self::Setup],
             // The app names the worker as its sidecar and embeds the interface.
             Self::Clippy | Self::Rust | Self::App => &[Self::Setup, Self::UiBuild, Self::Worker],
             Self::EndToEnd => &[Self::Setup, Self::UiBuild, Self::Worker, Self::App],
@@ -71,6 +74,11 @@ impl Step {
         let mut steps = needs.to_vec();
         steps.push(self);
         steps
+    }
+
+    /// Whether it only runs when it is asked for, by its name or by `--long`.
+    pub fn takes_minutes(self) -> bool {
+        self == Self::Fuzz
     }
 
     /// Runs this step; `long` includes the tests that take minutes.
@@ -89,12 +97,17 @@ impl Step {
             Self::Rust => rust_tests(project, long),
             Self::App => app(project),
             Self::EndToEnd => end_to_end(project, long),
+            Self::Fuzz => fuzz::run(project),
         }
     }
 }
 
 fn format(project: &Project) -> Result<()> {
-    for folder in [project.root.clone(), project.worker()] {
+    for folder in [
+        project.root.clone(),
+        project.worker(),
+        project.root.join(fuzz::FOLDER),
+    ] {
         command::run(command::cargo(project, &folder).args(["fmt", "--all", "--check"]))
             .with_context(|| format!("run `cargo fmt --all` in {}", folder.display()))?;
     }
