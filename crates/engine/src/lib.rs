@@ -10,6 +10,7 @@ mod model_file;
 mod process;
 pub mod protocol;
 mod supervisor;
+pub mod support;
 
 pub use measure::measure;
 pub use process::WorkerError;

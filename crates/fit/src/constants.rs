@@ -1,0 +1,56 @@
+//! Every number that was measured and not derived, so that measuring again changes one file.
+//!
+//! Measured on Linux with glibc, two cores, the worker of this repository, models of noise written by `hearth-fixtures`
+//! at the shapes of Llama 3.2 1B (128,256 tokens) and Qwen3 0.6B (151,936 tokens) as Q4_K_M, and the built-in model.
+//! Memory is `VmHWM`, and `VmRSS` where a rest is meant. `cargo xtask bench fit` compares predictions with such
+//! measurements.
+
+/// Bytes of the worker without a model: its program and libraries as far as they are touched (42 MB), runtime, thread
+/// stacks, grammars. Measured: the built-in model at rest, 86 MB, less its weights and vocabulary.
+pub const WORKER_BYTES: u64 = 75_000_000;
+
+/// Bytes per token of the vocabulary, and as many again per merge, that stay after loading: two copies of the tokeniser
+/// (`build_llg_factory` in `pipeline/llg.rs` clones it) and the trie of llguidance. Measured: memory at rest less the
+/// weights and [`WORKER_BYTES`], with `MALLOC_MMAP_THRESHOLD_=131072` so that freed weights leave no holes: 1,010 for
+/// Llama's and 1,250 for Qwen3's tokens, each of which had a merge.
+pub const TOKEN_BYTES: u64 = 580;
+
+/// Bytes per token, and as many again per merge, that loading leaves in holes of the heap: the metadata, held twice
+/// while the weights are read (`Content::from_readers` in `gguf/content.rs`). Prompts reuse them, so they count only at
+/// the end of loading. Measured: the highest point of loading less what is resident at rest in the run above: 220 for
+/// Llama's tokens, 780 for Qwen3's, each with a merge.
+pub const LOADING_TOKEN_BYTES: u64 = 250;
+
+/// Freed memory that glibc keeps while a prompt is read, as a share of the prompt's buffers: those under 32 MB come
+/// from the heap, which shrinks only from its end. Estimated; two prompts of different length would tell.
+pub const KEPT_BUFFERS: f64 = 0.05;
+
+/// Numbers of keys and values (16-bit floats) that one thread works through in a second while a token is written:
+/// `flash_attn_cpu_single_q` in `attention/backends/cpu.rs`, scalar. Measured on two cores of a Xeon with AVX-512 VNNI:
+/// Llama 3.2 1B wrote 10.6 tokens/s after 27 tokens and 4.4 after 1,611; 65,536 numbers a token of context.
+pub const DECODE_ATTENTION_PER_THREAD: f64 = 4.0e8;
+
+/// The same while a prompt is read (`flash_attn_cpu`). Measured there: prompts of 171 and of 1,611 tokens were read at
+/// 43 and at 16 tokens/s; each token looks at half of the prompt.
+pub const PROMPT_ATTENTION_PER_THREAD: f64 = 6.5e8;
+
+/// Seconds of a token that go neither into weights nor into attention, per layer: allocations, norms, rotary positions
+/// and the threads' meeting at each of seven products. Estimated from the same runs.
+pub const SECONDS_PER_LAYER: f64 = 2.0e-4;
+
+/// How far a predicted speed may be off, as a share either way: what the range is widened by.
+pub const SPEED_UNCERTAINTY: f64 = 0.2;
+
+/// What one weight costs in reading a prompt, in terms of one of Q4_K in candle's packed tiles. Estimated from the work
+/// its kernel does; `bench fit` measures Q4_K, Q6_K, Q8_0 and F16.
+pub const PROMPT_COST_PACKED: f64 = 1.0;
+/// A weight of Q6_K in packed tiles: a byte a weight, with no second value to unpack from it.
+pub const PROMPT_COST_PACKED_Q6: f64 = 1.2;
+/// A weight of a type that is multiplied row by row (`matmul` in candle's `quantized/k_quants.rs`).
+pub const PROMPT_COST_UNPACKED: f64 = 3.0;
+/// A weight held as a 32-bit float, multiplied by the `gemm` crate.
+pub const PROMPT_COST_FLOAT: f64 = 2.0;
+
+/// The least that a measured peak corrects a prediction by, as a share of what does not depend on the prompt. A chat
+/// whose prompts were short shows less memory than its context allows for, and that must not be taken for a rule.
+pub const MOST_CORRECTION_DOWN: f64 = 0.15;

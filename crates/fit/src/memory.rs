@@ -1,0 +1,164 @@
+//! What running a model takes of the main memory.
+
+mod cache;
+mod prompt;
+
+use hearth_machine::CpuLevel;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::constants::{LOADING_TOKEN_BYTES, TOKEN_BYTES, WORKER_BYTES};
+use crate::held::{Held, held};
+use crate::{Shape, product, sum};
+use cache::Cache;
+
+/// Bytes that running a model takes. The parts add up to the peak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct MemoryNeed {
+    /// The weights as the engine holds them: the table of embeddings as 32-bit floats, matrices once as they are in the
+    /// file and once in the order that the processor's kernels want.
+    #[ts(type = "number")]
+    pub weights_bytes: u64,
+    /// The KV cache when the context is full.
+    #[ts(type = "number")]
+    pub kv_bytes: u64,
+    /// The worker itself, the tokeniser, and what is held for a moment: a prompt's buffers, copies of the cache, the file's
+    /// data while it is read.
+    #[ts(type = "number")]
+    pub buffers_bytes: u64,
+    /// The draft model's weights, vocabulary and cache.
+    #[ts(type = "number")]
+    pub draft_bytes: u64,
+    /// The most that is held at once, in the worst case: a prompt that fills the context.
+    #[ts(type = "number")]
+    pub peak_bytes: u64,
+}
+
+impl MemoryNeed {
+    /// What `shape` takes at `context` tokens on a processor of this level, with `draft` beside it.
+    pub(crate) fn of(shape: &Shape, draft: Option<&Shape>, level: CpuLevel, context: u64) -> Self {
+        let parts = Parts::of(shape, level, context);
+        let draft_bytes = draft.map_or(0, |draft| {
+            let draft = Parts::of(draft, level, context);
+            // The two models take turns, so the smaller one's prompt buffers find the larger one's room free.
+            sum(&[
+                draft.weights(),
+                draft.vocabulary,
+                draft.positions,
+                draft.cache.while_copied(),
+            ])
+        });
+        let peak = parts.peak().saturating_add(draft_bytes);
+        let (weights, kv) = (parts.weights(), parts.cache.bytes);
+        Self {
+            weights_bytes: weights,
+            kv_bytes: kv,
+            buffers_bytes: peak.saturating_sub(sum(&[weights, kv, draft_bytes])),
+            draft_bytes,
+            peak_bytes: peak,
+        }
+    }
+
+    /// With so many bytes more or less, as measurements ask for. They are counted among the buffers as far as those reach.
+    pub(crate) fn corrected(self, up: u64, down: u64) -> Self {
+        let peak = self.peak_bytes.saturating_add(up).saturating_sub(down);
+        let weights = self
+            .weights_bytes
+            .saturating_sub(down.saturating_sub(self.buffers_bytes));
+        Self {
+            weights_bytes: weights,
+            buffers_bytes: peak.saturating_sub(sum(&[weights, self.kv_bytes, self.draft_bytes])),
+            peak_bytes: peak,
+            ..self
+        }
+    }
+
+    /// The part that every prompt takes, however short.
+    pub(crate) fn fixed_bytes(&self) -> u64 {
+        sum(&[self.weights_bytes, self.draft_bytes, WORKER_BYTES])
+    }
+}
+
+/// What is held when.
+struct Parts {
+    /// Matrices, from when they are read and from when they are used.
+    matrices: Held,
+    /// `Embedding` in each `models/quantized_*.rs`: the table, dequantised to 32-bit floats.
+    embeddings: u64,
+    /// Norms and biases, dequantised likewise (`QRmsNorm::new` in `layers.rs`).
+    vectors: u64,
+    /// The table as it is in the file; `from_gguf` keeps it until all layers are read.
+    quantised_embeddings: u64,
+    /// The data of the largest tensor, read before it is copied into place (`TensorInfo::read` in candle's
+    /// `quantized/gguf_file.rs`).
+    largest_tensor: u64,
+    unstacking: u64,
+    vocabulary: u64,
+    /// The header's metadata, of which the tokens are nearly all.
+    metadata: u64,
+    /// Sines and cosines for the whole trained context (`RotaryEmbedding::new` in `layers.rs`).
+    positions: u64,
+    cache: Cache,
+    prompt: u64,
+}
+
+impl Parts {
+    fn of(shape: &Shape, level: CpuLevel, context: u64) -> Self {
+        let weights = &shape.weights;
+        let mut matrices = Held::default();
+        for one in &weights.matrices {
+            let one = held(one, level);
+            matrices.loaded = matrices.loaded.saturating_add(one.loaded);
+            matrices.packed = matrices.packed.saturating_add(one.packed);
+        }
+        let words = shape.vocabulary.saturating_add(shape.merges);
+        // Qwen's are 32-bit floats, all others' the cache's 16-bit ones.
+        let position_bytes = if shape.architecture.starts_with("qwen") {
+            4
+        } else {
+            2
+        };
+        Self {
+            matrices,
+            embeddings: product(&[weights.embedding_weights, 4]),
+            vectors: product(&[weights.vector_weights, 4]),
+            quantised_embeddings: weights.embedding_bytes,
+            largest_tensor: weights.largest_tensor_bytes,
+            unstacking: weights.unstacking_bytes,
+            vocabulary: product(&[words, TOKEN_BYTES]),
+            metadata: product(&[words, LOADING_TOKEN_BYTES]),
+            positions: product(&[shape.trained_context, shape.rotary_length, position_bytes]),
+            cache: Cache::of(shape, context),
+            prompt: prompt::buffers(shape, context),
+        }
+    }
+
+    fn weights(&self) -> u64 {
+        sum(&[
+            self.matrices.loaded,
+            self.matrices.packed,
+            self.embeddings,
+            self.vectors,
+        ])
+    }
+
+    /// The highest of four moments.
+    fn peak(&self) -> u64 {
+        let all = sum(&[self.weights(), WORKER_BYTES, self.vocabulary, self.positions]);
+        let reading_the_file = sum(&[
+            all.saturating_sub(self.matrices.packed),
+            self.quantised_embeddings,
+            self.largest_tensor.max(self.unstacking),
+            self.metadata,
+        ]);
+        // mistral.rs runs one token when all is loaded, which packs the weights.
+        let loaded = all.saturating_add(self.metadata);
+        let reading_the_prompt = sum(&[all, self.cache.while_reading(), self.prompt]);
+        let first_token = all.saturating_add(self.cache.while_copied());
+        reading_the_file
+            .max(loaded)
+            .max(reading_the_prompt)
+            .max(first_token)
+    }
+}

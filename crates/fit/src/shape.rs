@@ -1,0 +1,147 @@
+//! What a model is made of, as far as memory and speed depend on it.
+
+mod dimensions;
+mod estimated;
+mod exact;
+
+use std::collections::BTreeMap;
+
+use hearth_engine::support;
+use hearth_gguf::{Header, TensorType, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::Reason;
+pub(crate) use dimensions::Dimensions;
+pub(crate) use estimated::Mix;
+
+/// A model, without its numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shape {
+    /// GGUF's name of the architecture, such as `qwen3`.
+    pub architecture: String,
+    /// Transformer blocks.
+    pub layers: u64,
+    /// Length of the hidden state.
+    pub embedding: u64,
+    /// Length of the feed-forward state, of one expert where there are experts.
+    pub feed_forward: u64,
+    /// Query heads.
+    pub heads: u64,
+    /// Key and value heads.
+    pub kv_heads: u64,
+    /// Numbers of one head's key.
+    pub key_length: u64,
+    /// Numbers of one head's value.
+    pub value_length: u64,
+    /// Numbers of a head that carry the position.
+    pub rotary_length: u64,
+    /// Tokens of the vocabulary.
+    pub vocabulary: u64,
+    /// Rules of the tokeniser for joining two tokens.
+    pub merges: u64,
+    /// The context that the file names, in tokens.
+    pub trained_context: u64,
+    /// The context up to which the engine runs the model as it was trained, in tokens; at most `trained_context`. The
+    /// engine ignores rotary scaling (`models/quantized_llama.rs` reads `rope.freq_base` alone).
+    pub reliable_context: u64,
+    /// Experts of a mixture; `None` for a dense model.
+    pub experts: Option<Experts>,
+    /// The window that attention was trained with, in tokens. The engine attends to everything and keeps everything, so
+    /// it saves nothing.
+    pub sliding_window: Option<u64>,
+    /// What the weights take.
+    pub weights: Weights,
+    /// The weights were inferred from the file's size.
+    pub estimated: bool,
+    /// [`Header::vocabulary_hash`].
+    pub vocabulary_hash: Option<[u8; 32]>,
+}
+
+/// A mixture of experts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Experts {
+    /// In each layer.
+    pub count: u64,
+    /// That one token asks.
+    pub used: u64,
+}
+
+/// The weights by what the engine does with them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Weights {
+    /// Matrices, those of one role, type and treatment together.
+    pub matrices: Vec<Matrices>,
+    /// Numbers of the table of embeddings.
+    pub embedding_weights: u64,
+    /// Bytes of the table in the file.
+    pub embedding_bytes: u64,
+    /// Numbers of norms and biases.
+    pub vector_weights: u64,
+    /// Bytes of the file's largest tensor.
+    pub largest_tensor_bytes: u64,
+    /// Bytes that taking one layer's experts apart takes, for a file that holds them in one tensor; else 0.
+    pub unstacking_bytes: u64,
+}
+
+/// Matrices that are held alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Matrices {
+    /// What they are for.
+    pub role: Role,
+    /// How their numbers are stored.
+    pub tensor_type: TensorType,
+    /// Their sides divide into tiles of candle's kernels: columns by 256, rows by 16.
+    pub tiled: bool,
+    /// Numbers of all together.
+    pub weights: u64,
+    /// Bytes of all together in the file.
+    pub bytes: u64,
+}
+
+/// What a matrix is for, which says how often it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// A layer's, read for every token.
+    Layer,
+    /// An expert's, read for some tokens.
+    Expert,
+    /// From the last hidden state to the vocabulary; once for a whole prompt.
+    Output,
+}
+
+impl Shape {
+    /// The shape of the model with this header, the shards of a split one joined.
+    ///
+    /// # Errors
+    /// Why the engine cannot run it: every reason that [`support::check`] knows.
+    pub fn of(header: &Header) -> Result<Self, Reason> {
+        support::check(header)?;
+        let dimensions = Dimensions::of(&header.metadata)?;
+        let weights = exact::weights(header, &dimensions);
+        let is_scaled = header
+            .tensors
+            .iter()
+            .any(|tensor| tensor.name.starts_with("rope_f"));
+        Ok(dimensions.shape(weights, is_scaled, header.vocabulary_hash))
+    }
+
+    /// The shape of a model of which only the `{architecture}.…` metadata and the file's size are known. The header of one
+    /// quantisation so serves for all of a repo, of the sizes of their files.
+    ///
+    /// # Errors
+    /// Why the engine cannot run it, as far as that is known without its tensors.
+    pub fn estimated(metadata: &BTreeMap<String, Value>, file_bytes: u64) -> Result<Self, Reason> {
+        let dimensions = Dimensions::of(metadata)?;
+        let weights = estimated::weights(&dimensions, file_bytes);
+        let is_scaled = dimensions.looks_scaled();
+        Ok(Self {
+            estimated: true,
+            ..dimensions.shape(weights, is_scaled, None)
+        })
+    }
+}

@@ -1,0 +1,199 @@
+//! The numbers of a header's metadata, with the engine's defaults for those that are not there.
+
+use std::collections::BTreeMap;
+
+use hearth_engine::support;
+use hearth_gguf::Value;
+
+use super::estimated::{self, Mix};
+use super::{Experts, Shape, Weights};
+use crate::Reason;
+
+/// Llama 3.1 and later stretched 8,192 tokens to 131,072 with factors that no metadata tells of; in the file they are
+/// the tensor `rope_freqs`.
+const LLAMA_3_CONTEXT: u64 = 8192;
+const LLAMA_3_BASE: f64 = 500_000.0;
+
+/// What metadata tells of a model. Every number that the formulas divide by is at least 1.
+pub struct Dimensions {
+    pub architecture: String,
+    pub layers: u64,
+    pub embedding: u64,
+    pub feed_forward: u64,
+    pub heads: u64,
+    pub kv_heads: u64,
+    pub key_length: u64,
+    pub value_length: u64,
+    rotary_length: u64,
+    pub vocabulary: u64,
+    merges: u64,
+    trained_context: u64,
+    pub experts: Option<Experts>,
+    sliding_window: Option<u64>,
+    rotary_base: Option<f64>,
+    scaling: Option<Scaling>,
+}
+
+/// What metadata says of how the context was stretched.
+struct Scaling {
+    factor: Option<f64>,
+    original_context: Option<u64>,
+}
+
+impl Dimensions {
+    pub fn of(metadata: &BTreeMap<String, Value>) -> Result<Self, Reason> {
+        let text = |key: &str| match metadata.get(key) {
+            Some(Value::Text(text)) => Some(text.as_str()),
+            _ => None,
+        };
+        let architecture = text("general.architecture").unwrap_or("unnamed");
+        support::check_architecture(architecture)?;
+        let key = |name: &str| format!("{architecture}.{name}");
+        let number = |name: &str| match metadata.get(&key(name)) {
+            Some(Value::Unsigned(number)) => Some(*number),
+            _ => None,
+        };
+        let float = |name: &str| match metadata.get(&key(name)) {
+            Some(Value::Float(float)) => Some(*float),
+            Some(Value::Unsigned(number)) => Some(*number as f64),
+            _ => None,
+        };
+        let length = |name: &str| match metadata.get(name) {
+            Some(Value::Array(length)) => Some(*length),
+            _ => None,
+        };
+        let needed = |name: &str| {
+            let what = format!("usable number {}", key(name));
+            number(name)
+                .filter(|number| *number > 0)
+                .ok_or(Reason::Missing { what })
+        };
+        let (embedding, heads) = (needed("embedding_length")?, needed("attention.head_count")?);
+        let default_length = (embedding / heads).max(1);
+        let key_length = number("attention.key_length").unwrap_or(default_length).max(1);
+        let vocabulary = length("tokenizer.ggml.tokens")
+            .or_else(|| number("vocab_size"))
+            .unwrap_or_else(|| usual_vocabulary(architecture, float("rope.freq_base")));
+        // Phi-3's files name no type.
+        let scaling = (text(&key("rope.scaling.type")) != Some("none")).then(|| Scaling {
+            factor: float("rope.scaling.factor"),
+            original_context: number("rope.scaling.original_context_length"),
+        });
+        let experts = number("expert_count")
+            .filter(|count| *count > 1)
+            .map(|count| Experts {
+                count,
+                used: number("expert_used_count").unwrap_or(count).clamp(1, count),
+            });
+        Ok(Self {
+            layers: needed("block_count")?,
+            embedding,
+            feed_forward: number("feed_forward_length").unwrap_or_else(|| embedding.saturating_mul(4)),
+            heads,
+            kv_heads: needed("attention.head_count_kv")?,
+            key_length,
+            value_length: number("attention.value_length").unwrap_or(default_length).max(1),
+            rotary_length: number("rope.dimension_count").unwrap_or(key_length),
+            vocabulary,
+            // The merges follow the tokens in the file, so whoever has the tokens' count may not have theirs. Small
+            // vocabularies are SentencePiece's, which has none.
+            merges: length("tokenizer.ggml.merges").unwrap_or(if vocabulary > 40_000 {
+                vocabulary
+            } else {
+                0
+            }),
+            trained_context: needed("context_length")?,
+            experts,
+            sliding_window: number("attention.sliding_window").filter(|window| *window > 0),
+            rotary_base: float("rope.freq_base"),
+            scaling,
+            architecture: architecture.to_owned(),
+        })
+    }
+
+    /// A model of the Qwen3 family with its usual heads, vocabulary and context.
+    pub fn qwen3(layers: u64, embedding: u64, feed_forward: u64, heads: u64, kv_heads: u64) -> Self {
+        let architecture = "qwen3";
+        let vocabulary = usual_vocabulary(architecture, None);
+        Self {
+            architecture: architecture.to_owned(),
+            layers,
+            embedding,
+            feed_forward,
+            heads,
+            kv_heads,
+            key_length: 128,
+            value_length: 128,
+            rotary_length: 128,
+            vocabulary,
+            merges: vocabulary,
+            trained_context: 40_960,
+            experts: None,
+            sliding_window: None,
+            rotary_base: None,
+            scaling: None,
+        }
+    }
+
+    /// The weights of a file of so many bytes in a known quantisation.
+    pub fn weights_of(&self, file_bytes: u64, mix: Mix) -> Weights {
+        estimated::of_mix(self, file_bytes, mix)
+    }
+
+    /// Whether this is one of the models whose stretching only the tensors tell: Llama 3.1 and later. Llama 3 itself has
+    /// the same base and 8,192 tokens.
+    pub fn looks_scaled(&self) -> bool {
+        let base = self.rotary_base.unwrap_or(LLAMA_3_BASE);
+        self.architecture == "llama" && base == LLAMA_3_BASE && self.trained_context > LLAMA_3_CONTEXT
+    }
+
+    /// `has_factors`: the file holds factors for the rotary positions.
+    fn reliable_context(&self, has_factors: bool) -> u64 {
+        let trained = self.trained_context;
+        let from_scaling = self.scaling.as_ref().and_then(|scaling| {
+            let factor = scaling.factor.filter(|factor| *factor > 1.0);
+            let divided = factor.map(|factor| (trained as f64 / factor) as u64);
+            scaling.original_context.or(divided)
+        });
+        match from_scaling {
+            Some(original) => original.clamp(1, trained),
+            None if has_factors => trained.min(LLAMA_3_CONTEXT),
+            None => trained,
+        }
+    }
+
+    pub fn shape(self, weights: Weights, has_factors: bool, vocabulary_hash: Option<[u8; 32]>) -> Shape {
+        Shape {
+            reliable_context: self.reliable_context(has_factors),
+            architecture: self.architecture,
+            layers: self.layers,
+            embedding: self.embedding,
+            feed_forward: self.feed_forward,
+            heads: self.heads,
+            kv_heads: self.kv_heads,
+            key_length: self.key_length,
+            value_length: self.value_length,
+            rotary_length: self.rotary_length,
+            vocabulary: self.vocabulary,
+            merges: self.merges,
+            trained_context: self.trained_context,
+            experts: self.experts,
+            sliding_window: self.sliding_window,
+            weights,
+            estimated: false,
+            vocabulary_hash,
+        }
+    }
+}
+
+/// The vocabulary of the family's published models, for a header of which the tokens are not read yet.
+fn usual_vocabulary(architecture: &str, rotary_base: Option<f64>) -> u64 {
+    match architecture {
+        "qwen2" | "qwen3" => 151_936,
+        "mistral3" => 131_072,
+        "phi2" => 51_200,
+        "starcoder2" => 49_152,
+        "llama" if rotary_base == Some(LLAMA_3_BASE) => 128_256,
+        _ => 32_064,
+    }
+}

@@ -1,0 +1,87 @@
+//! The weights as a header lists them.
+
+use std::collections::BTreeMap;
+
+use hearth_engine::support::FLOAT_TYPES;
+use hearth_gguf::{Header, Tensor};
+
+use super::{Dimensions, Matrices, Role, Weights};
+use crate::{product, sum};
+
+const EMBEDDINGS: &str = "token_embd.weight";
+
+/// Sums the tensors up.
+pub fn weights(header: &Header, dimensions: &Dimensions) -> Weights {
+    let mut weights = Weights::default();
+    let mut matrices = Vec::new();
+    let mut unstacking: BTreeMap<&str, u64> = BTreeMap::new();
+    let has_output = header.tensors.iter().any(|tensor| tensor.name == "output.weight");
+    for tensor in &header.tensors {
+        let numbers = tensor.weights().unwrap_or(u64::MAX);
+        let bytes = tensor.bytes().unwrap_or(u64::MAX);
+        weights.largest_tensor_bytes = weights.largest_tensor_bytes.max(bytes);
+        if tensor.name == EMBEDDINGS {
+            weights.embedding_weights = numbers;
+            weights.embedding_bytes = bytes;
+            if !has_output {
+                // `models/quantized_llama.rs` and its likes read the table a second time.
+                matrices.push(matrix(tensor, Role::Output, numbers, bytes));
+            }
+        } else if tensor.shape.len() < 2 {
+            weights.vector_weights = weights.vector_weights.saturating_add(numbers);
+        } else {
+            let is_expert = tensor.name.contains("_exps.") || is_single_expert(&tensor.name);
+            let role = match tensor.name.as_str() {
+                "output.weight" => Role::Output,
+                _ if is_expert && dimensions.experts.is_some() => Role::Expert,
+                _ => Role::Layer,
+            };
+            matrices.push(matrix(tensor, role, numbers, bytes));
+            if tensor.name.contains("_exps.") {
+                // `models/quantized_llama.rs` makes 32-bit floats of a layer's three tensors, cuts them into experts, and
+                // quantises each anew.
+                let layer = tensor.name.split(".ffn").next().unwrap_or_default();
+                let taken = unstacking.entry(layer).or_default();
+                *taken = sum(&[*taken, bytes, product(&[numbers, 4])]);
+            }
+        }
+    }
+    weights.unstacking_bytes = unstacking.into_values().max().unwrap_or(0);
+    weights.matrices = together(matrices);
+    weights
+}
+
+/// Older files hold each expert in tensors of its own: `blk.0.ffn_gate.7.weight`.
+fn is_single_expert(name: &str) -> bool {
+    let mut parts = name.rsplit('.');
+    parts.next() == Some("weight")
+        && parts
+            .next()
+            .is_some_and(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn matrix(tensor: &Tensor, role: Role, weights: u64, bytes: u64) -> Matrices {
+    let side = |at: usize| tensor.shape.get(at).copied().unwrap_or(1);
+    let is_float = FLOAT_TYPES.contains(&tensor.tensor_type.name().as_str());
+    Matrices {
+        role,
+        tensor_type: tensor.tensor_type,
+        tiled: !is_float && side(0).is_multiple_of(256) && side(1).is_multiple_of(16),
+        weights,
+        bytes,
+    }
+}
+
+/// Those that are held alike, summed.
+fn together(all: Vec<Matrices>) -> Vec<Matrices> {
+    let mut sums: BTreeMap<(Role, String, bool), Matrices> = BTreeMap::new();
+    for one in all {
+        sums.entry((one.role, one.tensor_type.name(), one.tiled))
+            .and_modify(|sum| {
+                sum.weights = sum.weights.saturating_add(one.weights);
+                sum.bytes = sum.bytes.saturating_add(one.bytes);
+            })
+            .or_insert(one);
+    }
+    sums.into_values().collect()
+}

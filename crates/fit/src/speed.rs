@@ -1,0 +1,146 @@
+//! How fast a model writes and reads.
+
+use hearth_engine::support::FLOAT_TYPES;
+use hearth_machine::{CpuLevel, Machine, Speeds};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::constants::{
+    DECODE_ATTENTION_PER_THREAD, PROMPT_ATTENTION_PER_THREAD, PROMPT_COST_FLOAT, PROMPT_COST_PACKED,
+    PROMPT_COST_PACKED_Q6, PROMPT_COST_UNPACKED, SECONDS_PER_LAYER, SPEED_UNCERTAINTY,
+};
+use crate::held::held;
+use crate::shape::{Matrices, Role};
+use crate::{Experts, Shape};
+
+/// A predicted or measured speed, tokens a second.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Speed {
+    /// As fast as this most of the time.
+    pub tokens_per_second: f64,
+    /// It may be as slow as this: a full context.
+    pub low: f64,
+    /// It may be as fast as this: a chat that has just begun.
+    pub high: f64,
+}
+
+impl Speed {
+    /// Of the seconds for one token in three cases. `None` when one is no real time.
+    pub(crate) fn of_seconds(usual: f64, slow: f64, quick: f64, uncertainty: f64) -> Option<Self> {
+        let all = [usual, slow, quick];
+        if !all.iter().all(|seconds| seconds.is_finite() && *seconds > 0.0) {
+            return None;
+        }
+        Some(Self {
+            tokens_per_second: usual.recip(),
+            low: slow.max(usual).recip() * (1.0 - uncertainty),
+            high: quick.min(usual).recip() * (1.0 + uncertainty),
+        })
+    }
+}
+
+/// How fast the model writes with `context` tokens before it, give or take. `None` when `speeds` are no speeds.
+///
+/// A token reads every matrix that it passes once, and the keys and values of all tokens before it.
+pub fn decode_speed(machine: &Machine, speeds: &Speeds, shape: &Shape, context: u64) -> Option<Speed> {
+    let seconds = decode_seconds(machine.cpu.level, speeds, shape, context);
+    Speed::of_seconds(seconds, seconds, seconds, SPEED_UNCERTAINTY)
+}
+
+/// How fast the model reads a prompt of `tokens`, give or take. `None` when `speeds` are no speeds.
+pub fn prompt_speed(machine: &Machine, speeds: &Speeds, shape: &Shape, tokens: u64) -> Option<Speed> {
+    let seconds = prompt_seconds(machine.cpu.level, speeds, shape, tokens);
+    Speed::of_seconds(seconds, seconds, seconds, SPEED_UNCERTAINTY)
+}
+
+/// Seconds of one token.
+pub(crate) fn decode_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, context: u64) -> f64 {
+    // The measurement counts the file's bytes; what the kernel reads are those of its packed copy.
+    let measured = Matrices {
+        role: Role::Layer,
+        tensor_type: hearth_gguf::TensorType::from_id(12),
+        tiled: true,
+        weights: 256,
+        bytes: 144,
+    };
+    let touched = held(&measured, level).per_token as f64 / measured.bytes as f64;
+    let quantised_speed = speeds.matvec_bytes_per_second * touched;
+    let weights: f64 = shape
+        .weights
+        .matrices
+        .iter()
+        .map(|one| {
+            // Plain floats are multiplied as fast as memory gives them.
+            let speed = match is_float(one) {
+                true => speeds.read_bytes_per_second,
+                false => quantised_speed,
+            };
+            held(one, level).per_token as f64 * share(one, shape.experts) / speed
+        })
+        .sum();
+    // Phi-3's rotating cache is moved by one token, each time (`RotatingCache::append` in `kv_cache/rotating_cache.rs`):
+    // read and written twice.
+    let moved = if shape.architecture == "phi3" {
+        let numbers = shape.layers as f64 * (shape.kv_heads as f64 * shape.key_length as f64 * 2.0);
+        numbers * context as f64 * 2.0 * 4.0 / speeds.read_bytes_per_second
+    } else {
+        0.0
+    };
+    let attention = attention(shape) * context as f64 / rate(DECODE_ATTENTION_PER_THREAD, speeds);
+    weights + moved + attention + shape.layers as f64 * SECONDS_PER_LAYER
+}
+
+/// Seconds of one token of a prompt of `tokens`.
+pub(crate) fn prompt_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, tokens: u64) -> f64 {
+    let tokens = tokens.max(1) as f64;
+    let weights: f64 = shape
+        .weights
+        .matrices
+        .iter()
+        .map(|one| {
+            // The output is computed for the last token alone.
+            let times = match one.role {
+                Role::Output => tokens.recip(),
+                Role::Layer | Role::Expert => share(one, shape.experts),
+            };
+            one.weights as f64 * prompt_cost(one, level) * times
+        })
+        .sum();
+    // A token attends to those before it: half of the prompt on average.
+    let attention = attention(shape) * tokens / 2.0 / rate(PROMPT_ATTENTION_PER_THREAD, speeds);
+    weights / speeds.prompt_weights_per_second + attention + shape.layers as f64 * SECONDS_PER_LAYER / tokens
+}
+
+/// Numbers of keys and values that a token looks at, for each token before it. Every query head reads its own.
+fn attention(shape: &Shape) -> f64 {
+    shape.layers as f64 * shape.heads as f64 * (shape.key_length as f64 + shape.value_length as f64)
+}
+
+fn rate(per_thread: f64, speeds: &Speeds) -> f64 {
+    per_thread * f64::from(speeds.threads.max(1))
+}
+
+/// How much of these matrices one token reads.
+fn share(matrices: &Matrices, experts: Option<Experts>) -> f64 {
+    match (matrices.role, experts) {
+        (Role::Expert, Some(experts)) => experts.used as f64 / experts.count.max(1) as f64,
+        _ => 1.0,
+    }
+}
+
+fn prompt_cost(matrices: &Matrices, level: CpuLevel) -> f64 {
+    if is_float(matrices) {
+        PROMPT_COST_FLOAT
+    } else if held(matrices, level).packed == 0 {
+        PROMPT_COST_UNPACKED
+    } else if matrices.tensor_type.name() == "Q6_K" {
+        PROMPT_COST_PACKED_Q6
+    } else {
+        PROMPT_COST_PACKED
+    }
+}
+
+fn is_float(matrices: &Matrices) -> bool {
+    FLOAT_TYPES.contains(&matrices.tensor_type.name().as_str())
+}
