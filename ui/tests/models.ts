@@ -115,7 +115,6 @@ export const repoPage = (more: Partial<RepoPage> = {}): RepoPage => ({
     variant("Q4_K_M", { recommended: true }),
     variant("Q8_0", { sizeBytes: 8.54e9, verdict: tooBig }),
   ],
-  draft: null,
   cachedAt: null,
   pageUrl: `https://huggingface.co/${REPO}`,
   ...more,

@@ -4,6 +4,7 @@ import type { AppEvent } from "./bindings/AppEvent";
 import type { Chat } from "./bindings/Chat";
 import type { DeletePreview } from "./bindings/DeletePreview";
 import type { Download } from "./bindings/Download";
+import type { DraftSuggestion } from "./bindings/DraftSuggestion";
 import type { FoundModel } from "./bindings/FoundModel";
 import type { HubPage } from "./bindings/HubPage";
 import type { HubQuery } from "./bindings/HubQuery";
@@ -64,6 +65,8 @@ export const measureComputer = () => invoke<ThisComputer>("measure_computer");
 export const suggestions = () => invoke<Suggestion[]>("suggestions");
 export const searchHub = (query: HubQuery) => invoke<HubPage>("search_hub", { query });
 export const openRepo = (repo: string) => invoke<RepoPage>("open_repo", { repo });
+/** A small model with the same vocabulary that can draft for the repository's; reads headers, so it takes its time. */
+export const suggestDraft = (repo: string) => invoke<DraftSuggestion | null>("suggest_draft", { repo });
 /** Opens the repository's page in the system's browser. */
 export const openRepoPage = (repo: string) => invoke<void>("open_repo_page", { repo });
 /** The verdict on one quantisation at another context, in tokens. */

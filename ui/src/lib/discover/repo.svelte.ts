@@ -1,4 +1,5 @@
 import * as backend from "../backend/backend";
+import type { DraftSuggestion } from "../backend/bindings/DraftSuggestion";
 import type { ErrorReport } from "../backend/bindings/ErrorReport";
 import type { RepoPage } from "../backend/bindings/RepoPage";
 import type { VariantRow } from "../backend/bindings/VariantRow";
@@ -14,6 +15,8 @@ export class Repo {
   id = $state<string | null>(null);
   page = $state.raw<RepoPage | null>(null);
   failure = $state.raw<ErrorReport | null>(null);
+  /** A small model that can draft for this one, once one is known. */
+  draft = $state.raw<DraftSuggestion | null>(null);
   context = $state(FIRST_CONTEXT);
   /** Verdicts at the chosen context, by quantisation: they outrank the page's own. */
   private prices = $state.raw<Readonly<Record<string, Verdict>>>({});
@@ -74,6 +77,7 @@ export class Repo {
       this.context =
         page.variants.find((variant) => variant.verdict)?.verdict?.context ??
         Math.min(FIRST_CONTEXT, page.trainedContext ?? FIRST_CONTEXT);
+      void this.findDraft(id);
       const unread = page.variants.filter((variant) => !variant.verdict && !variant.reason);
       if (unread.length > 0) this.price(unread, 0);
     } catch (reason) {
@@ -81,10 +85,20 @@ export class Repo {
     }
   }
 
+  private async findDraft(id: string): Promise<void> {
+    try {
+      const draft = await backend.suggestDraft(id);
+      if (this.id === id) this.draft = draft;
+    } catch {
+      // It is an offer and no answer to anything asked: without it, nothing is missing.
+    }
+  }
+
   private clear(id: string | null): void {
     this.settling.drop();
     this.id = id;
     this.page = null;
+    this.draft = null;
     this.failure = null;
     this.priceFailure = null;
     this.prices = {};

@@ -15,7 +15,8 @@ function decimals(value: number, most: number): string {
 export function fileSize(bytes: number): string {
   if (bytes < 1e6) return `${Math.max(0, Math.round(bytes / 1e3))} kB`;
   // What would round to 1,000 MB is a gigabyte.
-  if (bytes < 999.5e6) return `${bytes < 10e6 ? (bytes / 1e6).toFixed(1) : Math.round(bytes / 1e6)} MB`;
+  if (bytes < 999.5e6)
+    return `${bytes < 10e6 ? (bytes / 1e6).toFixed(1).replace(/\.0$/, "") : Math.round(bytes / 1e6)} MB`;
   if (bytes < 999.5e9) return `${decimals(bytes / 1e9, 2)} GB`;
   return `${decimals(bytes / 1e12, 2)} TB`;
 }

@@ -2,6 +2,7 @@
 import type { Label } from "../backend/bindings/Label";
 import type { Verdict } from "../backend/bindings/Verdict";
 import { memorySize, pace, pages, tokens, wordsPerSecond } from "../figures/figures";
+import { reasonWords } from "./reasons";
 
 export const LABELS: Record<Label, string> = {
   fits: "Fits",
@@ -23,7 +24,10 @@ export function headline(verdict: Verdict, reason: string | null = null): string
     case "tooBig":
       return `Needs ${memorySize(verdict.memory.peakBytes)} of memory, ${memorySize(verdict.usableBytes)} can be had`;
     case "engineCannot":
-      return reason ?? "Hearth’s engine cannot run this kind of model yet";
+      return (
+        reason ??
+        (verdict.reason ? reasonWords(verdict.reason) : "Hearth’s engine cannot run this kind of model yet")
+      );
   }
 }
 
@@ -36,8 +40,9 @@ function running({ decode }: Verdict): string {
   return `${manner}, ${pace(tokensPerSecond)}`;
 }
 
-/** What would fit of a model that does not, as it stands. */
-export function wayOut({ label, largestContext }: Verdict): string | null {
+/** What would fit of a model that does not as it stands, or how far one goes that does. */
+export function wayOut({ label, largestContext, reason }: Verdict): string | null {
+  if (reason?.kind === "contextLimited" && label !== "engineCannot") return `${reasonWords(reason)}.`;
   if (label !== "tooBig") return null;
   if (largestContext === null) return "A smaller quantisation or a smaller model would fit.";
   return `It fits with a context of up to ${tokens(largestContext)}, ${pages(largestContext)}.`;

@@ -19,8 +19,4 @@ name: string,
 /**
  * Bytes to download.
  */
-sizeBytes: number, 
-/**
- * Both have the same tokens; `None` until both headers were read.
- */
-sameVocabulary: boolean | null, };
+sizeBytes: number, };

@@ -3,4 +3,4 @@
 /**
  * How far a download is.
  */
-export type DownloadState = "queued" | "running" | "paused" | "failed" | "done";
+export type TransferState = "queued" | "running" | "paused" | "failed" | "done";
