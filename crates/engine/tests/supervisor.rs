@@ -7,14 +7,17 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "common/chat.rs"]
+mod chat;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hearth_engine::protocol::{ChatMessage, Fault, Role, StopReason};
-use hearth_engine::{
-    Engine, EngineConfig, EngineError, EngineStatus, Question, Reply, ReplyEvent, WorkerError,
-};
+use hearth_engine::protocol::{Fault, StopReason};
+use hearth_engine::{Engine, EngineConfig, EngineError, EngineStatus, Question, ReplyEvent, WorkerError};
 use tempfile::TempDir;
+
+use crate::chat::{question, to_the_end};
 
 /// A worker of the given behaviour, and a model file for it.
 struct Stage {
@@ -63,26 +66,7 @@ impl Stage {
 }
 
 fn hello() -> Question {
-    let message = ChatMessage {
-        role: Role::User,
-        content: "Hello".to_owned(),
-    };
-    Question {
-        messages: vec![message],
-        ..Question::default()
-    }
-}
-
-/// A reply's text, and its last event.
-async fn to_the_end(mut reply: Reply) -> (String, ReplyEvent) {
-    let mut text = String::new();
-    loop {
-        match reply.next().await.expect("a reply ends in Done or Failed") {
-            ReplyEvent::Started { .. } => {}
-            ReplyEvent::Text(more) => text += &more,
-            end => return (text, end),
-        }
-    }
+    question("Hello")
 }
 
 async fn until(engine: &Engine, wanted: impl Fn(&EngineStatus) -> bool) -> EngineStatus {

@@ -8,12 +8,17 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "common/chat.rs"]
+mod chat;
+
 use std::path::{Path, PathBuf};
 
 use hearth_engine::protocol::{ChatMessage, Fault, Role, Sampling, StopReason};
-use hearth_engine::{Engine, EngineConfig, EngineError, EngineStatus, Question, Reply, ReplyEvent};
+use hearth_engine::{Engine, EngineConfig, EngineError, EngineStatus, Question, ReplyEvent};
 use hearth_fixtures::{BadFile, ModelFile, Script, Shape};
 use tempfile::TempDir;
+
+use crate::chat::{question, to_the_end};
 
 const FOX: &str = "The quick brown fox jumps over a lazy dog, and then: ünïcödé 🦊 rests.";
 
@@ -62,28 +67,6 @@ impl Stage {
 
     async fn ask(&self, question: Question) -> (String, ReplyEvent) {
         to_the_end(self.engine.generate(question)).await
-    }
-}
-
-fn question(text: &str) -> Question {
-    let message = ChatMessage {
-        role: Role::User,
-        content: text.to_owned(),
-    };
-    Question {
-        messages: vec![message],
-        ..Question::default()
-    }
-}
-
-async fn to_the_end(mut reply: Reply) -> (String, ReplyEvent) {
-    let mut text = String::new();
-    loop {
-        match reply.next().await.expect("a reply ends in Done or Failed") {
-            ReplyEvent::Started { .. } => {}
-            ReplyEvent::Text(more) => text += &more,
-            end => return (text, end),
-        }
     }
 }
 
