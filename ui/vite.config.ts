@@ -18,6 +18,8 @@ export default defineConfig({
     environment: "jsdom",
     setupFiles: ["./tests/setup.ts"],
     include: ["tests/**/*.test.ts"],
+    // A window with a hundred parts takes its time on a busy computer; only a test that fails waits this long.
+    testTimeout: 30_000,
     mockReset: true,
     restoreMocks: true,
   },

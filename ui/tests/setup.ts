@@ -10,6 +10,18 @@ class QuietResizeObserver implements ResizeObserver {
 }
 globalThis.ResizeObserver ??= QuietResizeObserver;
 
+class QuietIntersectionObserver implements IntersectionObserver {
+  readonly root = null;
+  readonly rootMargin = "";
+  readonly scrollMargin = "";
+  readonly thresholds = [];
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+  takeRecords = () => [];
+}
+globalThis.IntersectionObserver ??= QuietIntersectionObserver;
+
 // axe asks for it before it reads the page; jsdom would print that it has none.
 HTMLCanvasElement.prototype.getContext = () => null;
 

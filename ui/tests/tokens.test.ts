@@ -34,8 +34,10 @@ const TEXT: [ink: string, on: string[]][] = [
   ["ink-2", ["paper", "sunken", "soft", "raised", "hover", "ember-wash"]],
   ["ink-3", ["paper", "sunken", "soft", "raised", "code"]],
   ["ember-ink", ["paper", "raised", "sunken", "ember-wash"]],
+  ["good-ink", ["paper", "raised", "soft", "ember-wash"]],
+  ["warn-ink", ["paper", "raised", "soft", "ember-wash"]],
   ["on-ember", ["ember", "ember-hover"]],
-  ["danger-ink", ["paper", "raised", "danger-wash", "hover"]],
+  ["danger-ink", ["paper", "raised", "soft", "danger-wash", "ember-wash", "hover", "sunken"]],
   ...["code-ink", "code-comment", "code-keyword", "code-string", "code-number", "code-name", "code-type"].map(
     (ink): [string, string[]] => [ink, ["code"]],
   ),
@@ -46,6 +48,10 @@ const SHAPES: [string, string[]][] = [
   ["line-control", ["paper", "raised"]],
   ["ember", ["paper", "raised"]],
   ["ember-ink", ["paper", "sunken", "soft"]],
+  ...["ember", "bar-draft", "bar-kv", "bar-buffers"].map((part): [string, string[]] => [
+    part,
+    ["paper", "raised"],
+  ]),
 ];
 
 describe.each(Object.entries(palettes()))("in %s", (_, colours) => {

@@ -40,11 +40,13 @@ export class Downloads {
     return this.pending.find((download) => download.repo === repo && download.variant === variant);
   }
 
-  /** Rejects when it could not be queued. */
-  async start(repo: string, variant: string): Promise<void> {
+  /** False when nothing needs to be fetched; rejects when it could not be queued. */
+  async start(repo: string, variant: string): Promise<boolean> {
     const download = await backend.downloadVariant(repo, variant);
+    if (download.state === "done") return false;
     // An event may have told of it already, and of more.
     if (!this.list.some((known) => known.id === download.id)) this.list = [...this.list, download];
+    return true;
   }
 
   pause = (id: string) => this.attempt(id, () => backend.pauseDownload(id), "paused");
