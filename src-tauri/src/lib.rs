@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use tauri::{Manager, RunEvent};
 
-use crate::commands::{chats, engine, links, models, replies, settings, store};
+use crate::commands::{
+    account, chats, computer, discover, downloads, engine, library, links, models, replies, settings, store,
+};
 use crate::shell::Shell;
 
 /// Runs the app until its window is closed.
@@ -53,6 +55,30 @@ pub fn run() -> ExitCode {
             settings::get_settings,
             settings::set_settings,
             links::open_link,
+            computer::this_computer,
+            computer::measure_computer,
+            discover::suggestions,
+            discover::search_hub,
+            discover::open_repo,
+            discover::suggest_draft,
+            discover::price_variant,
+            downloads::download_variant,
+            downloads::list_downloads,
+            downloads::pause_download,
+            downloads::resume_download,
+            downloads::cancel_download,
+            downloads::move_download,
+            library::library,
+            library::find_models,
+            library::use_found_model,
+            library::price_model,
+            library::verify_model,
+            library::preview_delete,
+            library::delete_model,
+            account::hub_account,
+            account::set_hub_token,
+            account::clear_hub_token,
+            links::open_repo_page,
         ])
         .build(tauri::generate_context!());
     match app {

@@ -18,11 +18,11 @@ pub struct Shell {
 impl Shell {
     /// Opens the app in the background: a large database is checked while the window already shows.
     pub fn open(handle: &AppHandle) -> tauri::Result<Self> {
-        let config = AppConfig {
-            data: handle.path().app_data_dir()?,
-            worker: worker()?,
-            built_in_model: built_in_model(handle)?,
+        let data = match std::env::var_os("HEARTH_DATA") {
+            Some(folder) => folder.into(),
+            None => handle.path().app_data_dir()?,
         };
+        let config = AppConfig::new(data, worker()?, built_in_model(handle)?);
         let app = Arc::new(SetOnce::new());
         let opened = app.clone();
         async_runtime::spawn(async move { opened.set(App::open(config).await) });

@@ -10,6 +10,10 @@ use serde::Serialize;
 use tokio::sync::{RwLock, broadcast};
 use ts_rs::TS;
 
+use crate::computer::Computer;
+use crate::discover::OpenRepos;
+use crate::library::Shelf;
+use crate::online::Online;
 use crate::replies::Active;
 use crate::{AppEvent, EngineState, ErrorReport, Model, Settings, Subscription};
 
@@ -29,6 +33,27 @@ pub struct AppConfig {
     pub worker: PathBuf,
     /// The model that ships inside Hearth.
     pub built_in_model: PathBuf,
+    /// Another list of models to begin with, in the form of `models/suggestions.json`.
+    pub suggestions: Option<PathBuf>,
+    /// The Hugging Face cache that downloads go to; `None`: where every other program has it.
+    pub hub_cache: Option<PathBuf>,
+    /// The Hub's address; `None`: `HF_ENDPOINT`, or huggingface.co.
+    pub hub_endpoint: Option<String>,
+}
+
+impl AppConfig {
+    /// With the shipped list of models to begin with, or the one that `HEARTH_SUGGESTIONS` names, and the Hub and its
+    /// cache where the environment says.
+    pub fn new(data: PathBuf, worker: PathBuf, built_in_model: PathBuf) -> Self {
+        Self {
+            data,
+            worker,
+            built_in_model,
+            suggestions: std::env::var_os("HEARTH_SUGGESTIONS").map(PathBuf::from),
+            hub_cache: None,
+            hub_endpoint: None,
+        }
+    }
 }
 
 /// What the UI needs to draw its first picture.
@@ -54,6 +79,11 @@ pub struct Start {
 pub struct App {
     pub(crate) config: Arc<AppConfig>,
     pub(crate) engine: Engine,
+    pub(crate) engine_config: Arc<EngineConfig>,
+    pub(crate) computer: Arc<Computer>,
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) open_repos: Arc<OpenRepos>,
+    pub(crate) online: Arc<RwLock<Option<Online>>>,
     store: Arc<RwLock<Result<Store, ErrorReport>>>,
     events: broadcast::Sender<AppEvent>,
     chosen: Arc<Mutex<Option<ModelRecord>>>,
@@ -64,10 +94,8 @@ impl App {
     /// Opens the database and prepares the engine. A database that does not open is no error: the app starts, says
     /// why in [`Start::store_fault`], and [`App::retry_store`] tries again.
     pub async fn open(config: AppConfig) -> Self {
-        let engine = Engine::new(EngineConfig::new(
-            config.worker.clone(),
-            config.data.join("engine"),
-        ));
+        let engine_config = EngineConfig::new(config.worker.clone(), config.data.join("engine"));
+        let engine = Engine::new(engine_config.clone());
         let (events, _) = broadcast::channel(EVENTS);
         let not_open = ErrorReport::new(
             crate::ErrorCode::Internal,
@@ -76,6 +104,11 @@ impl App {
         let app = Self {
             config: Arc::new(config),
             engine,
+            engine_config: Arc::new(engine_config),
+            computer: Arc::default(),
+            shelf: Arc::default(),
+            open_repos: Arc::default(),
+            online: Arc::default(),
             store: Arc::new(RwLock::new(Err(not_open))),
             events,
             chosen: Arc::default(),
@@ -143,6 +176,8 @@ impl App {
     /// Stops a reply in progress and the engine, and closes the database.
     pub async fn close(&self) {
         self.stop_every_reply().await;
+        self.close_library();
+        self.go_offline().await;
         self.engine.unload().await;
         if let Ok(store) = self.store().await {
             store.close().await;
@@ -187,7 +222,9 @@ impl App {
         let store = self.store().await?;
         store.purge_deleted_chats(KEEP_DELETED).await?;
         self.engine.set_idle_unload(self.settings().await?.idle_unload());
-        self.open_models().await
+        self.open_speeds().await?;
+        self.open_models().await?;
+        self.go_online(store).await
     }
 
     fn state_of(&self, status: EngineStatus) -> EngineState {

@@ -2,6 +2,10 @@
 
 use hearth_engine::protocol::Fault;
 use hearth_engine::{EngineError, WorkerError};
+use hearth_fit::Reason;
+use hearth_hub::HubError;
+use hearth_hub::transfer::TransferError;
+use hearth_library::LibraryError;
 use hearth_store::StoreError;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -49,6 +53,30 @@ pub enum ErrorCode {
     DiskFull,
     /// A value from the UI makes no sense.
     InvalidInput,
+    /// The Hub is out of reach.
+    Offline,
+    /// The Hub asks for a pause.
+    RateLimited,
+    /// The Hub does not accept the access token.
+    TokenWrong,
+    /// Only to be had with an access token.
+    NeedsToken,
+    /// The publisher's conditions have not been accepted.
+    Gated,
+    /// The repo, or the version or file in it, is not there, or has no model.
+    RepoGone,
+    /// Something that is not the Hub answered.
+    NotJson,
+    /// This computer's clock is wrong.
+    ClockOff,
+    /// A download stopped; what arrived is kept.
+    DownloadFailed,
+    /// What arrived is not what was published.
+    DownloadDamaged,
+    /// The folder that downloads go to is not there.
+    FolderGone,
+    /// The engine cannot run this model.
+    EngineCannot,
     /// Anything else.
     Internal,
 }
@@ -115,6 +143,79 @@ fn fault_code(fault: &Fault) -> ErrorCode {
         Fault::Panicked { .. } => ErrorCode::EngineDied,
         Fault::Misunderstood { .. } => ErrorCode::EngineMissing,
         Fault::Engine { .. } => ErrorCode::Internal,
+    }
+}
+
+impl From<HubError> for ErrorReport {
+    fn from(error: HubError) -> Self {
+        let (code, details) = match &error {
+            HubError::Offline { .. } | HubError::Timeout { .. } | HubError::Insecure { .. } => {
+                (ErrorCode::Offline, None)
+            }
+            HubError::RateLimited { retry_in } => {
+                let seconds = retry_in.as_secs();
+                (ErrorCode::RateLimited, Some(json!({ "retryInSeconds": seconds })))
+            }
+            HubError::TokenWrong => (ErrorCode::TokenWrong, None),
+            HubError::NeedsToken { .. } => (ErrorCode::NeedsToken, None),
+            HubError::Gated { repo, with_token, .. } => {
+                let details = json!({ "repo": repo.as_str(), "withToken": with_token });
+                (ErrorCode::Gated, Some(details))
+            }
+            HubError::RepoNotFound { .. }
+            | HubError::RevisionNotFound { .. }
+            | HubError::EntryNotFound { .. }
+            | HubError::NoGguf { .. } => (ErrorCode::RepoGone, None),
+            HubError::NotJson { .. } | HubError::BadAnswer { .. } | HubError::TooLarge { .. } => {
+                (ErrorCode::NotJson, None)
+            }
+            HubError::ClockOff { .. } => (ErrorCode::ClockOff, None),
+            HubError::BadName { .. } => (ErrorCode::InvalidInput, None),
+            HubError::BadHeader { .. } => (ErrorCode::BadModel, None),
+            _ => (ErrorCode::Internal, None),
+        };
+        let message = format!("{error} {}", error.advice());
+        Self {
+            code,
+            message: message.trim_end().to_owned(),
+            details,
+        }
+    }
+}
+
+impl From<TransferError> for ErrorReport {
+    fn from(error: TransferError) -> Self {
+        let code = match error {
+            TransferError::Hub(error) => return error.into(),
+            TransferError::Store(error) => return error.into(),
+            TransferError::NoSpace { .. } | TransferError::DiskFull { .. } => ErrorCode::DiskFull,
+            TransferError::FolderGone { .. } | TransferError::ReadOnly { .. } => ErrorCode::FolderGone,
+            TransferError::Damaged { .. } => ErrorCode::DownloadDamaged,
+            _ => ErrorCode::DownloadFailed,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<LibraryError> for ErrorReport {
+    fn from(error: LibraryError) -> Self {
+        let code = match &error {
+            LibraryError::Damaged { .. } => ErrorCode::DownloadDamaged,
+            LibraryError::Imported | LibraryError::NotOurs { .. } => ErrorCode::InvalidInput,
+            _ => ErrorCode::Internal,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<Reason> for ErrorReport {
+    fn from(reason: Reason) -> Self {
+        let details = serde_json::to_value(&reason).ok();
+        Self {
+            code: ErrorCode::EngineCannot,
+            message: reason.to_string(),
+            details,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 use ts_rs::TS;
 
-use crate::{EngineState, Model};
+use crate::{Download, EngineState, LibraryEntry, Model, ThisComputer};
 
 /// Something has changed.
 #[derive(Clone, Debug, Serialize, TS)]
@@ -45,6 +45,21 @@ pub enum AppEvent {
     Models {
         /// As it is now.
         models: Vec<Model>,
+    },
+    /// This computer: it is being measured, or was.
+    Computer {
+        /// As it is now.
+        computer: Box<ThisComputer>,
+    },
+    /// The downloads.
+    Downloads {
+        /// As they are now, in the order of the queue.
+        downloads: Vec<Download>,
+    },
+    /// The library.
+    Library {
+        /// As it is now.
+        entries: Vec<LibraryEntry>,
     },
 }
 

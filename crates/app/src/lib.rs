@@ -2,18 +2,32 @@
 //!
 //! The shell and every other edge call [`App`]; nothing here knows Tauri, HTTP or SQL.
 
+mod account;
 mod app;
 mod chats;
+mod computer;
+mod discover;
+mod downloads;
 mod error;
 mod events;
+mod library;
+mod measured;
+mod model_files;
 mod models;
+mod online;
 mod replies;
 mod settings;
 mod state;
+mod suggestions;
 
 pub use app::{App, AppConfig, Start};
+pub use computer::{RunsWell, ThisComputer};
+pub use discover::{DraftSuggestion, HubPage, HubQuery, HubRow, HubSort, RepoPage, VariantRow, VariantState};
+pub use downloads::Download;
 pub use error::{ErrorCode, ErrorReport};
 pub use events::{AppEvent, Subscription};
+pub use library::{DeletePreview, FoundModel, LibraryEntry, MeasuredSpeed};
 pub use models::Model;
 pub use settings::Settings;
 pub use state::EngineState;
+pub use suggestions::Suggestion;

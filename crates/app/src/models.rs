@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use hearth_engine::EngineError;
-use hearth_engine::protocol::Fault;
-use hearth_gguf::Header;
+use hearth_gguf::ShardName;
 use hearth_store::{ModelFileRecord, ModelRecord, NewModel};
 use serde::Serialize;
 use ts_rs::TS;
 
+use crate::model_files::{read_header, shards};
 use crate::{App, AppEvent, ErrorCode, ErrorReport};
 
 /// The id of the model that ships inside Hearth, wherever that is installed.
@@ -74,6 +74,7 @@ impl App {
     pub async fn remember_model(&self, path: PathBuf) -> Result<Model, ErrorReport> {
         let record = self.remember(path, None).await?;
         self.tell_models().await;
+        self.tell_library().await;
         Ok(record.into())
     }
 
@@ -112,13 +113,16 @@ impl App {
         }
         self.store().await?.forget_model(id).await?;
         self.tell_models().await;
+        self.tell_library().await;
         Ok(())
     }
 
     /// Loads a model and notes when.
     pub(crate) async fn load_record(&self, record: ModelRecord) -> Result<(), EngineError> {
-        let files = record.files.into_iter().map(|file| file.path).collect();
-        self.engine.load(files, None).await?;
+        let files = record.files.iter().map(|file| file.path.clone()).collect();
+        let context = self.settings().await.ok().and_then(|settings| settings.context);
+        let loaded = self.engine.load(files, context).await?;
+        self.keep_load(&record, &loaded).await;
         if let Ok(store) = self.store().await {
             // A list that could not be updated is no reason to say that the model did not load.
             let _ = store.touch_model(&record.id).await;
@@ -142,32 +146,22 @@ impl App {
     }
 
     async fn remember(&self, path: PathBuf, id: Option<&str>) -> Result<ModelRecord, ErrorReport> {
-        let opened = path.clone();
-        let header = tokio::task::spawn_blocking(move || {
-            Header::open(&opened).map_err(|error| EngineError::from(Fault::of_file(&opened, &error)))
-        });
-        let header = header
-            .await
-            .map_err(|error| ErrorReport::new(ErrorCode::Internal, error.to_string()))??;
-        let size_bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
-        let stem = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let files = shards(&path);
+        let header = read_header(files.clone()).await?;
         let name = match header.text("general.name").map(str::trim) {
             Some(name) if id.is_some() && !name.is_empty() => capitalised(name),
             // Files of one model differ in quantisation, which only the file's name tells.
-            _ => stem,
+            _ => plain_name(&path),
+        };
+        let file = |path: PathBuf| ModelFileRecord {
+            size_bytes: std::fs::metadata(&path).map_or(0, |file| file.len()),
+            path,
+            sha256: None,
         };
         let new = NewModel {
             id: id.map(str::to_owned),
             name,
-            files: vec![ModelFileRecord {
-                path,
-                size_bytes,
-                sha256: None,
-            }],
+            files: files.into_iter().map(file).collect(),
             origin: None,
             built_in: id.is_some(),
             imported: id.is_none(),
@@ -179,6 +173,19 @@ impl App {
         if let Ok(models) = self.models().await {
             self.tell(AppEvent::Models { models });
         }
+    }
+}
+
+/// A file's name without what all have: the extension and a shard's number.
+fn plain_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match ShardName::parse(&name) {
+        Some(shard) => shard.stem.to_owned(),
+        None => path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
     }
 }
 

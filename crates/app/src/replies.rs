@@ -242,7 +242,10 @@ impl App {
                                 writer.push(&text);
                                 untold.text.push_str(&text);
                             }
-                            Some(ReplyEvent::Done { stop, stats }) => break End::done(stop, stats),
+                            Some(ReplyEvent::Done { stop, stats }) => {
+                                self.keep_reply(stats);
+                                break End::done(stop, stats);
+                            }
                             Some(ReplyEvent::Failed(error)) => break End::failed(&error, untold.nothing_yet()),
                             None => break End::failed(&EngineError::Replaced, untold.nothing_yet()),
                         },

@@ -10,6 +10,10 @@ use crate::{App, ErrorCode, ErrorReport};
 const KEY: &str = "settings";
 /// A day: beyond it, "never" says it better.
 const LONGEST_IDLE_MINUTES: u32 = 24 * 60;
+/// Bytes/s. Below it a segment looks stalled.
+const LEAST_BANDWIDTH: u64 = 10_000;
+/// One block of mistral.rs' KV cache, in tokens.
+const LEAST_CONTEXT: usize = 512;
 
 /// What the person can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -17,12 +21,20 @@ const LONGEST_IDLE_MINUTES: u32 = 24 * 60;
 pub struct Settings {
     /// Minutes without a question after which the model leaves memory; `None`: never.
     pub idle_unload_minutes: Option<u32>,
+    /// Bytes a second that all downloads together may take; `None`: no limit.
+    #[ts(type = "number | null")]
+    pub bandwidth_limit_bytes: Option<u64>,
+    /// The context to load models with, in tokens; `None`: the engine's choice.
+    #[ts(type = "number | null")]
+    pub context: Option<usize>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             idle_unload_minutes: Some(15),
+            bandwidth_limit_bytes: None,
+            context: None,
         }
     }
 }
@@ -55,7 +67,21 @@ impl App {
             let message = "The time before a model is unloaded must be between one minute and a day.";
             return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
         }
+        if settings
+            .bandwidth_limit_bytes
+            .is_some_and(|limit| limit < LEAST_BANDWIDTH)
+        {
+            let message = "Downloads need at least 10 kB a second. Pause them instead.";
+            return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
+        }
+        if settings.context.is_some_and(|context| context < LEAST_CONTEXT) {
+            let message = "A chat needs a context of at least 512 tokens.";
+            return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
+        }
         self.store().await?.set_setting(KEY, &settings).await?;
+        if let Ok(online) = self.online().await {
+            online.transfers.set_limit(settings.bandwidth_limit_bytes);
+        }
         self.engine.set_idle_unload(settings.idle_unload());
         Ok(settings)
     }

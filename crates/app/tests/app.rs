@@ -43,9 +43,10 @@ impl Home {
         );
         let built_in_model = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/bard-Q8_0.gguf");
         App::open(AppConfig {
-            data: self.folder.path().join("data"),
-            worker,
-            built_in_model,
+            hub_cache: Some(self.folder.path().join("hub")),
+            // Nothing listens there: these tests are about what works without the Hub.
+            hub_endpoint: Some("http://127.0.0.1:9".to_owned()),
+            ..AppConfig::new(self.folder.path().join("data"), worker, built_in_model)
         })
         .await
     }
@@ -421,13 +422,15 @@ async fn settings_are_kept_and_nonsense_is_refused() {
     assert_eq!(
         app.settings().await.unwrap(),
         Settings {
-            idle_unload_minutes: Some(15)
+            idle_unload_minutes: Some(15),
+            ..Settings::default()
         }
     );
     for nonsense in [0, 100_000] {
         let error = app
             .set_settings(Settings {
                 idle_unload_minutes: Some(nonsense),
+                ..Settings::default()
             })
             .await
             .unwrap_err();
@@ -435,6 +438,7 @@ async fn settings_are_kept_and_nonsense_is_refused() {
     }
     app.set_settings(Settings {
         idle_unload_minutes: None,
+        ..Settings::default()
     })
     .await
     .unwrap();
@@ -443,7 +447,8 @@ async fn settings_are_kept_and_nonsense_is_refused() {
     assert_eq!(
         home.open().await.settings().await.unwrap(),
         Settings {
-            idle_unload_minutes: None
+            idle_unload_minutes: None,
+            ..Settings::default()
         }
     );
 }

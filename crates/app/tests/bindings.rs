@@ -11,7 +11,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hearth_app::{AppEvent, ErrorReport, Settings, Start};
+use hearth_app::{
+    AppEvent, DeletePreview, DraftSuggestion, ErrorReport, FoundModel, HubPage, HubQuery, RepoPage, Settings,
+    Start, Suggestion,
+};
 use hearth_store::Turn;
 use ts_rs::{Config, TS};
 
@@ -38,6 +41,13 @@ fn the_committed_types_are_those_of_the_structs() {
     ErrorReport::export_all(&config).unwrap();
     Settings::export_all(&config).unwrap();
     Turn::export_all(&config).unwrap();
+    Suggestion::export_all(&config).unwrap();
+    HubQuery::export_all(&config).unwrap();
+    HubPage::export_all(&config).unwrap();
+    RepoPage::export_all(&config).unwrap();
+    DraftSuggestion::export_all(&config).unwrap();
+    FoundModel::export_all(&config).unwrap();
+    DeletePreview::export_all(&config).unwrap();
     if std::env::var("HEARTH_BINDINGS").is_ok_and(|value| value == "write") {
         let _ = std::fs::remove_dir_all(&committed);
         std::fs::create_dir_all(&committed).unwrap();

@@ -16,11 +16,11 @@ pub struct BenchModel {
     pub name: &'static str,
     shape: Shape,
     quantisation: Quantisation,
-    /// Measured unless others are asked for.
+    /// The engine bench measures it unless others are asked for.
     usual: bool,
 }
 
-static MODELS: [BenchModel; 4] = [
+static MODELS: [BenchModel; 7] = [
     BenchModel {
         name: "llama-1b-q4_k_m",
         shape: Shape::LLAMA_1B,
@@ -42,6 +42,24 @@ static MODELS: [BenchModel; 4] = [
     BenchModel {
         name: "llama-3b-q4_k_m",
         shape: Shape::LLAMA_3B,
+        quantisation: Quantisation::Q4KM,
+        usual: false,
+    },
+    BenchModel {
+        name: "llama-1b-q6_k",
+        shape: Shape::LLAMA_1B,
+        quantisation: Quantisation::Q6K,
+        usual: false,
+    },
+    BenchModel {
+        name: "qwen3-0.6b-q8_0",
+        shape: Shape::QWEN3_0_6B,
+        quantisation: Quantisation::Q8_0,
+        usual: false,
+    },
+    BenchModel {
+        name: "qwen3-1.7b-q4_k_m",
+        shape: Shape::QWEN3_1_7B,
         quantisation: Quantisation::Q4KM,
         usual: false,
     },

@@ -53,7 +53,7 @@ models: Array<Model>, } | { "type": "computer",
  */
 computer: ThisComputer, } | { "type": "downloads", 
 /**
- * As it is now.
+ * As they are now, in the order of the queue.
  */
 downloads: Array<Download>, } | { "type": "library", 
 /**

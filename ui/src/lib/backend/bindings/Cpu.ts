@@ -10,18 +10,19 @@ export type Cpu = {
  */
 name: string, 
 /**
- * Cores, hyper-threads not counted.
+ * Cores that this process may use, at least 1. Threads of one core share what a kernel needs, so a model gains
+ * nothing from more threads than this.
  */
 physicalCores: number, 
 /**
- * Threads it runs at once.
+ * Threads that the system runs at once for this process, at least 1.
  */
 logicalCores: number, 
 /**
- * Instruction sets that matter to models.
+ * Instruction sets found at run time that a kernel may ask for, such as `avx2`.
  */
 features: Array<string>, 
 /**
- * The best of them that the engine uses.
+ * The best that the kernels make of `features`.
  */
 level: CpuLevel, };

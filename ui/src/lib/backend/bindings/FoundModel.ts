@@ -21,6 +21,6 @@ name: string,
  */
 fileName: string, 
 /**
- * Bytes of the file.
+ * Bytes of the files.
  */
 sizeBytes: number, };

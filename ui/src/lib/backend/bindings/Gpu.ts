@@ -2,7 +2,7 @@
 import type { GpuMemory } from "./GpuMemory";
 
 /**
- * A graphics processor.
+ * A graphics card, or the graphics unit of a processor.
  */
 export type Gpu = { 
 /**
@@ -10,10 +10,10 @@ export type Gpu = {
  */
 name: string, 
 /**
- * Its maker.
+ * `NVIDIA`, `AMD`, `Intel`, `Apple` or `Qualcomm`.
  */
 vendor: string, 
 /**
- * The memory it computes in.
+ * Where its memory is, and how much.
  */
 memory: GpuMemory, };

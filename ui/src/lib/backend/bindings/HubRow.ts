@@ -55,7 +55,7 @@ architecture: string | null,
  */
 contextLength: number | null, 
 /**
- * A quick verdict on its 4-bit size.
+ * A quick verdict on its 4-bit size; `None` where the Hub does not say how large it is.
  */
 verdict: Label | null, 
 /**

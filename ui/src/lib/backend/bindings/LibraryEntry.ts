@@ -24,7 +24,7 @@ parameters: number | null,
  */
 repo: string | null, 
 /**
- * Whether it runs here.
+ * Whether it runs here; `None` where its file cannot be read.
  */
 verdict: Verdict | null, 
 /**

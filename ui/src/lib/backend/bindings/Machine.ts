@@ -5,11 +5,11 @@ import type { Gpu } from "./Gpu";
 import type { Memory } from "./Memory";
 
 /**
- * A computer, as far as models care.
+ * A computer, as far as it matters for running a model.
  */
 export type Machine = { 
 /**
- * The operating system and its version.
+ * The system's name and version, such as `Ubuntu 24.04 (WSL)`.
  */
 os: string, 
 /**
@@ -17,14 +17,14 @@ os: string,
  */
 cpu: Cpu, 
 /**
- * Main memory.
+ * The main memory.
  */
 memory: Memory, 
 /**
- * Graphics processors; empty where none was found.
+ * What can compute beside the processor, the one with the most memory of its own first.
  */
 gpus: Array<Gpu>, 
 /**
- * Disks that a model could lie on.
+ * Where files can be kept, each once.
  */
 disks: Array<Disk>, };

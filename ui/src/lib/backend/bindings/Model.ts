@@ -21,7 +21,7 @@ fileName: string,
  */
 folder: string, 
 /**
- * Bytes of the file.
+ * Bytes of its files.
  */
 sizeBytes: number, 
 /**
@@ -29,7 +29,7 @@ sizeBytes: number,
  */
 builtIn: boolean, 
 /**
- * Nothing is at its path any more.
+ * One of its files is not at its place any more.
  */
 missing: boolean, 
 /**

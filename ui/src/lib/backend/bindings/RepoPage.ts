@@ -39,7 +39,7 @@ baseModel: string | null,
  */
 trainedContext: number | null, 
 /**
- * Its quantisations.
+ * Its quantisations, the smallest first.
  */
 variants: Array<VariantRow>, 
 /**

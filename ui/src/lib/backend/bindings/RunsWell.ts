@@ -5,7 +5,7 @@
  */
 export type RunsWell = { 
 /**
- * Billions of parameters of the largest dense 4-bit model that fits with 4,096 tokens of context.
+ * Billions of parameters of the largest model of the starting list that fits with 4,096 tokens of context.
  */
 billions: number, 
 /**

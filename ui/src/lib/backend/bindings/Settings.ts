@@ -13,6 +13,6 @@ idleUnloadMinutes: number | null,
  */
 bandwidthLimitBytes: number | null, 
 /**
- * The context to load models with, in tokens; `None`: chosen by what fits.
+ * The context to load models with, in tokens; `None`: the engine's choice.
  */
 context: number | null, };

@@ -6,7 +6,7 @@ import type { Verdict } from "./Verdict";
  */
 export type Suggestion = { 
 /**
- * Its repository.
+ * Its repo on the Hub.
  */
 repo: string, 
 /**

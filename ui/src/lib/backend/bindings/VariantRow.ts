@@ -19,7 +19,7 @@ files: Array<string>,
  */
 sizeBytes: number, 
 /**
- * Whether it runs here; `None` until its header was read.
+ * Whether it runs here; `None` where its header could not be read.
  */
 verdict: Verdict | null, 
 /**

@@ -26,26 +26,26 @@ usableBytes: number,
  */
 totalBytes: number, 
 /**
- * The context it was judged with, in tokens.
+ * The context it was judged with, in tokens: the plan's, and no more than the engine runs rightly.
  */
 context: number, 
 /**
- * The largest context that fits, in tokens.
+ * The largest context with which it fits or is tight, in tokens; `None` when there is none.
  */
 largestContext: number | null, 
 /**
- * Speed of writing.
+ * Speed of writing; `None` until the computer's speeds or the model itself were measured.
  */
 decode: Speed | null, 
 /**
- * Speed of reading the prompt.
+ * Speed of reading a prompt; likewise.
  */
 prompt: Speed | null, 
 /**
- * Why the engine cannot run it.
+ * Why its context ends before the one it was trained for.
  */
 reason: Reason | null, 
 /**
- * What the numbers rest on.
+ * What memory and speed rest on.
  */
 basis: Basis, };

@@ -1,0 +1,533 @@
+//! Models on the Hub, with a verdict on each before a byte of it is downloaded.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hearth_fit::{Label, Plan, Shape, Verdict, quick_label, same_vocabulary, verdict};
+use hearth_gguf::Header;
+use hearth_hub::{Gated, HubModel, Repo, RepoId, SearchQuery, Sort, Variant, variants};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::suggestions::{FIRST_CONTEXT, StartingList};
+use crate::{App, ErrorCode, ErrorReport};
+
+/// Repos whose headers are remembered while the person compares.
+const REMEMBERED: usize = 32;
+/// Rows of a page.
+const PAGE: u32 = 20;
+
+/// The order of what is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum HubSort {
+    /// What many look at this week.
+    Trending,
+    /// The most downloaded.
+    Downloads,
+    /// The most liked.
+    Likes,
+    /// The newest.
+    Newest,
+}
+
+/// What to look for on the Hub.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct HubQuery {
+    /// Words of the name; empty for all.
+    pub text: String,
+    /// The order.
+    pub sort: HubSort,
+    /// The Hub's name of a task.
+    pub task: Option<String>,
+    /// The Hub's name of a licence.
+    pub licence: Option<String>,
+    /// Only what fits this computer.
+    pub fits_only: bool,
+    /// With this context, in tokens.
+    #[ts(type = "number | null")]
+    pub context: Option<u64>,
+    /// No larger than this, in bytes.
+    #[ts(type = "number | null")]
+    pub max_bytes: Option<u64>,
+    /// Where the last page ended.
+    pub cursor: Option<String>,
+}
+
+/// A page of what was found.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct HubPage {
+    /// The repositories.
+    pub models: Vec<HubRow>,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+    /// When it was fetched, in milliseconds since 1970, where the Hub is out of reach.
+    #[ts(type = "number | null")]
+    pub cached_at: Option<i64>,
+}
+
+/// A repository as the list shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct HubRow {
+    /// Owner and name.
+    pub id: String,
+    /// The owner.
+    pub author: String,
+    /// The name.
+    pub name: String,
+    /// Downloads in the last 30 days.
+    #[ts(type = "number")]
+    pub downloads: u64,
+    /// Likes.
+    #[ts(type = "number")]
+    pub likes: u64,
+    /// When it last changed, ISO 8601.
+    pub last_modified: Option<String>,
+    /// Whether it asks for consent.
+    pub gated: Gated,
+    /// The Hub's name of its licence.
+    pub licence: Option<String>,
+    /// The Hub's name of its task.
+    pub task: Option<String>,
+    /// Parameters.
+    #[ts(type = "number | null")]
+    pub parameters: Option<u64>,
+    /// Architecture.
+    pub architecture: Option<String>,
+    /// Trained context, in tokens.
+    #[ts(type = "number | null")]
+    pub context_length: Option<u64>,
+    /// A quick verdict on its 4-bit size; `None` where the Hub does not say how large it is.
+    pub verdict: Option<Label>,
+    /// One of its files is on this computer.
+    pub installed: bool,
+}
+
+/// A repository in full.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct RepoPage {
+    /// Owner and name.
+    pub id: String,
+    /// The commit.
+    pub sha: String,
+    /// The Hub's name of its licence.
+    pub licence: Option<String>,
+    /// Whether it asks for consent.
+    pub gated: Gated,
+    /// The model card, Markdown.
+    pub card: String,
+    /// Parameters.
+    #[ts(type = "number | null")]
+    pub parameters: Option<u64>,
+    /// The repository it was made from.
+    pub base_model: Option<String>,
+    /// Trained context, in tokens.
+    #[ts(type = "number | null")]
+    pub trained_context: Option<u64>,
+    /// Its quantisations, the smallest first.
+    pub variants: Vec<VariantRow>,
+    /// When it was fetched, in milliseconds since 1970, where the Hub is out of reach.
+    #[ts(type = "number | null")]
+    pub cached_at: Option<i64>,
+    /// Its page on the Hub.
+    pub page_url: String,
+}
+
+/// One quantisation of a repository.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct VariantRow {
+    /// Its quantisation.
+    pub name: String,
+    /// Its files, shards in order.
+    pub files: Vec<String>,
+    /// Bytes of all files.
+    #[ts(type = "number")]
+    pub size_bytes: u64,
+    /// Whether it runs here; `None` where its header could not be read.
+    pub verdict: Option<Verdict>,
+    /// A sentence, where the engine cannot run it.
+    pub reason: Option<String>,
+    /// Where it is.
+    pub state: VariantState,
+    /// The app that holds it, where another does.
+    pub owner: Option<String>,
+    /// The one to take.
+    pub recommended: bool,
+}
+
+/// Where a quantisation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum VariantState {
+    /// On the Hub.
+    Available,
+    /// On its way.
+    Downloading,
+    /// In the library.
+    Installed,
+    /// On this computer, with another app: nothing to download.
+    OnThisComputer,
+}
+
+/// A small model that can draft for the one in view: both have the same tokens, proven by their headers.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DraftSuggestion {
+    /// Its repository.
+    pub repo: String,
+    /// Its quantisation.
+    pub variant: String,
+    /// Its name.
+    pub name: String,
+    /// Bytes to download.
+    #[ts(type = "number")]
+    pub size_bytes: u64,
+}
+
+/// A repo that was opened, and what its headers said.
+pub(crate) struct OpenRepo {
+    pub(crate) repo: Repo,
+    pub(crate) variants: Vec<Variant>,
+    /// By the variant's name.
+    shapes: Mutex<HashMap<String, Shape>>,
+}
+
+/// The repos that were opened last.
+#[derive(Default)]
+pub(crate) struct OpenRepos(Mutex<Vec<Arc<OpenRepo>>>);
+
+impl App {
+    /// Searches the Hub for GGUF models.
+    ///
+    /// # Errors
+    /// The Hub's.
+    pub async fn search_hub(&self, query: HubQuery) -> Result<HubPage, ErrorReport> {
+        let hub = self.online().await?.hub;
+        let asked = SearchQuery {
+            text: query.text.clone(),
+            sort: match query.sort {
+                HubSort::Trending => Sort::Trending,
+                HubSort::Downloads => Sort::Downloads,
+                HubSort::Likes => Sort::Likes,
+                HubSort::Newest => Sort::Newest,
+            },
+            task: query.task.clone(),
+            licence: query.licence.clone(),
+            cursor: query.cursor.clone(),
+            limit: PAGE,
+            ..SearchQuery::default()
+        };
+        let found = hub.search(&asked).await?;
+        let machine = self.machine().await;
+        let installed: Vec<String> = self
+            .store()
+            .await?
+            .models()
+            .await?
+            .into_iter()
+            .filter_map(|model| model.repo)
+            .collect();
+        let context = query.context.unwrap_or(FIRST_CONTEXT);
+        let row = |model: HubModel| {
+            let label = model
+                .parameters
+                .map(|parameters| quick_label(&machine, model.architecture.as_deref(), parameters, context));
+            HubRow {
+                author: model.author,
+                name: model.id.name().to_owned(),
+                installed: installed.iter().any(|repo| repo == model.id.as_str()),
+                verdict: label,
+                id: model.id.to_string(),
+                downloads: model.downloads,
+                likes: model.likes,
+                last_modified: model.last_modified,
+                gated: model.gated,
+                licence: model.licence,
+                task: model.task,
+                parameters: model.parameters,
+                architecture: model.architecture,
+                context_length: model.context_length,
+            }
+        };
+        let wanted = |row: &HubRow| {
+            let fits = matches!(row.verdict, Some(Label::Fits | Label::Tight));
+            let small = |most| {
+                row.parameters
+                    .is_some_and(|parameters| hearth_fit::four_bit_bytes(parameters) <= most)
+            };
+            (!query.fits_only || fits) && query.max_bytes.is_none_or(small)
+        };
+        Ok(HubPage {
+            models: found.models.into_iter().map(row).filter(wanted).collect(),
+            next: found.next,
+            cached_at: found.cached_at,
+        })
+    }
+
+    /// Opens a repo: its card, and its quantisations with a verdict on each.
+    ///
+    /// # Errors
+    /// The Hub's; [`ErrorCode::RepoGone`] where it has no GGUF file.
+    pub async fn open_repo(&self, repo: &str) -> Result<RepoPage, ErrorReport> {
+        let id = RepoId::parse(repo)?;
+        let hub = self.online().await?.hub;
+        let open = self.opened(&id, true).await?;
+        let (card, shapes) = tokio::join!(
+            hub.card(&id, &open.repo.commit),
+            self.estimated_shapes(&id, &open)
+        );
+        let places = self.places().await;
+        let (machine, speeds) = (self.machine().await, self.speeds());
+        let mut rows = Vec::new();
+        let mut trained_context = None;
+        for variant in &open.variants {
+            let (judged, reason) = match shapes.as_ref().map(|shapes| shapes.get(&variant.name)) {
+                Ok(Some(Ok(shape))) => {
+                    trained_context = Some(shape.trained_context);
+                    let measured = match variant.files.first().and_then(|file| file.sha256.as_deref()) {
+                        Some(key) => self.measured(key).await,
+                        None => None,
+                    };
+                    let plan = Plan {
+                        context: first_context(shape),
+                        draft: None,
+                    };
+                    let judged = verdict(&machine, speeds.as_ref(), shape, plan, measured.as_ref());
+                    let reason = judged.reason.as_ref().map(ToString::to_string);
+                    (Some(judged), reason)
+                }
+                Ok(Some(Err(reason))) => (None, Some(reason.clone())),
+                Ok(None) | Err(_) => (None, None),
+            };
+            let (state, owner) = places.of(repo, variant);
+            rows.push(VariantRow {
+                name: variant.name.clone(),
+                files: variant.files.iter().map(|file| file.path.to_string()).collect(),
+                size_bytes: variant.size_bytes,
+                verdict: judged,
+                reason,
+                state,
+                owner,
+                recommended: false,
+            });
+        }
+        recommend(&mut rows);
+        Ok(RepoPage {
+            id: repo.to_owned(),
+            sha: open.repo.commit.to_string(),
+            licence: open.repo.model.licence.clone(),
+            gated: open.repo.model.gated,
+            // A page without its card is still a page.
+            card: card.unwrap_or_default(),
+            parameters: open.repo.model.parameters,
+            base_model: open.repo.base_model.as_ref().map(ToString::to_string),
+            trained_context,
+            variants: rows,
+            cached_at: open.repo.cached_at,
+            page_url: hub.page_url(&id).into(),
+        })
+    }
+
+    /// The exact verdict on one quantisation at a context in tokens, from its whole header.
+    ///
+    /// # Errors
+    /// The Hub's; [`ErrorCode::NotFound`] where the repo has no such quantisation.
+    pub async fn price_variant(
+        &self,
+        repo: &str,
+        variant: &str,
+        context: u64,
+    ) -> Result<Verdict, ErrorReport> {
+        let id = RepoId::parse(repo)?;
+        let open = self.opened(&id, false).await?;
+        let variant = open.variant(variant)?;
+        let shape = self.exact_shape(&id, &open, variant).await?;
+        let measured = match variant.files.first().and_then(|file| file.sha256.as_deref()) {
+            Some(key) => self.measured(key).await,
+            None => None,
+        };
+        let plan = Plan { context, draft: None };
+        let (machine, speeds) = (self.machine().await, self.speeds());
+        Ok(verdict(
+            &machine,
+            speeds.as_ref(),
+            &shape,
+            plan,
+            measured.as_ref(),
+        ))
+    }
+
+    /// A small model of the starting list that can draft for this repo's: same architecture, a quarter of the size at
+    /// most, and the same vocabulary, which the hashes of both token lists prove.
+    ///
+    /// # Errors
+    /// The Hub's.
+    pub async fn suggest_draft(&self, repo: &str) -> Result<Option<DraftSuggestion>, ErrorReport> {
+        let id = RepoId::parse(repo)?;
+        let open = self.opened(&id, false).await?;
+        let Some(target) = open.variants.first() else {
+            return Ok(None);
+        };
+        let target_bytes = target.size_bytes;
+        let header = self.header(&id, &open.repo, target).await?;
+        for entry in StartingList::read(self.config.suggestions.as_deref()).models {
+            let small = entry.size_bytes.saturating_mul(4) <= target_bytes;
+            let alike = entry.architecture() == header.architecture().unwrap_or_default();
+            if entry.repo == repo || !small || !alike {
+                continue;
+            }
+            let draft_id = RepoId::parse(&entry.repo)?;
+            let draft = self.opened(&draft_id, false).await?;
+            let Ok(variant) = draft.variant(&entry.variant) else {
+                continue;
+            };
+            let draft_header = self.header(&draft_id, &draft.repo, variant).await?;
+            if same_vocabulary(&header, &draft_header) {
+                return Ok(Some(DraftSuggestion {
+                    repo: entry.repo,
+                    variant: entry.variant,
+                    name: entry.name,
+                    size_bytes: variant.size_bytes,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The address of a repo's page, for the person's browser.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidInput`] for what cannot be a repo's name.
+    pub async fn repo_page(&self, repo: &str) -> Result<String, ErrorReport> {
+        let id = RepoId::parse(repo)?;
+        Ok(self.online().await?.hub.page_url(&id).into())
+    }
+
+    /// The repo as it was opened, or as it is now.
+    pub(crate) async fn opened(&self, id: &RepoId, anew: bool) -> Result<Arc<OpenRepo>, ErrorReport> {
+        let known = self.open_repos.find(id);
+        if let Some(open) = known.filter(|_| !anew) {
+            return Ok(open);
+        }
+        let repo = self.online().await?.hub.repo(id, None).await?;
+        let open = Arc::new(OpenRepo {
+            variants: variants(&repo)?,
+            repo,
+            shapes: Mutex::default(),
+        });
+        self.open_repos.remember(open.clone());
+        Ok(open)
+    }
+
+    /// What every quantisation is like, from the first bytes of one file: they differ in size only.
+    async fn estimated_shapes(
+        &self,
+        id: &RepoId,
+        open: &OpenRepo,
+    ) -> Result<HashMap<String, Result<Shape, String>>, ErrorReport> {
+        let Some(first) = open.variants.first().and_then(|variant| variant.files.first()) else {
+            return Ok(HashMap::new());
+        };
+        let hub = self.online().await?.hub;
+        let metadata = hub.metadata(id, &open.repo.commit, &first.path).await?;
+        let shape = |variant: &Variant| {
+            let shape = Shape::estimated(&metadata, variant.size_bytes).map_err(|reason| reason.to_string());
+            (variant.name.clone(), shape)
+        };
+        Ok(open.variants.iter().map(shape).collect())
+    }
+
+    async fn exact_shape(
+        &self,
+        id: &RepoId,
+        open: &OpenRepo,
+        variant: &Variant,
+    ) -> Result<Shape, ErrorReport> {
+        let known = open
+            .shapes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&variant.name)
+            .cloned();
+        if let Some(shape) = known {
+            return Ok(shape);
+        }
+        let header = self.header(id, &open.repo, variant).await?;
+        let shape = Shape::of(&header)?;
+        open.shapes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(variant.name.clone(), shape.clone());
+        Ok(shape)
+    }
+
+    /// The header of a whole quantisation, its shards joined.
+    async fn header(&self, id: &RepoId, repo: &Repo, variant: &Variant) -> Result<Header, ErrorReport> {
+        let hub = self.online().await?.hub;
+        let read = |file: &'_ hearth_hub::RepoFile| {
+            let (path, size_bytes) = (file.path.clone(), file.size_bytes);
+            let hub = hub.clone();
+            async move { hub.header(id, &repo.commit, &path, size_bytes).await }
+        };
+        let parts = futures::future::try_join_all(variant.files.iter().map(read)).await?;
+        Header::join(parts).map_err(|error| {
+            let message = format!("{id} cannot be judged: its files do not belong together, {error}.");
+            ErrorReport::new(ErrorCode::BadModel, message)
+        })
+    }
+}
+
+impl OpenRepo {
+    /// The quantisation of this name.
+    pub(crate) fn variant(&self, name: &str) -> Result<&Variant, ErrorReport> {
+        let found = self.variants.iter().find(|variant| variant.name == name);
+        found.ok_or_else(|| {
+            let message = format!(
+                "{} has no quantisation {name}. Open its page again.",
+                self.repo.model.id
+            );
+            ErrorReport::new(ErrorCode::NotFound, message)
+        })
+    }
+}
+
+impl OpenRepos {
+    fn find(&self, id: &RepoId) -> Option<Arc<OpenRepo>> {
+        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.iter().find(|open| open.repo.model.id == *id).cloned()
+    }
+
+    fn remember(&self, opened: Arc<OpenRepo>) {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|other| other.repo.model.id != opened.repo.model.id);
+        open.push(opened);
+        if open.len() > REMEMBERED {
+            open.remove(0);
+        }
+    }
+}
+
+/// The context that a verdict is first shown for: enough for a first chat, or all that the model knows.
+pub(crate) fn first_context(shape: &Shape) -> u64 {
+    FIRST_CONTEXT.min(shape.reliable_context)
+}
+
+/// Marks the one to take: the largest that fits, but none larger than Q8_0, which nobody tells from the original.
+fn recommend(rows: &mut [VariantRow]) {
+    let fits = |row: &&mut VariantRow| {
+        let float = row.name.contains("F16") || row.name.contains("F32");
+        !float
+            && row
+                .verdict
+                .as_ref()
+                .is_some_and(|verdict| verdict.label == Label::Fits)
+    };
+    if let Some(best) = rows.iter_mut().filter(fits).max_by_key(|row| row.size_bytes) {
+        best.recommended = true;
+    }
+}

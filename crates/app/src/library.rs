@@ -1,0 +1,510 @@
+//! The models on this computer: ours, the person's, and those that other apps hold.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hearth_fit::{Plan, Shape, Verdict, verdict};
+use hearth_hub::Variant;
+use hearth_library::{Found, LibraryError, ModelFiles, Roots};
+use hearth_store::{ModelFileRecord, ModelRecord, NewModel, TransferState};
+use serde::Serialize;
+use ts_rs::TS;
+
+use crate::discover::{VariantState, first_context};
+use crate::measured::model_key;
+use crate::model_files::{read_header, shards};
+use crate::{App, AppEvent, ErrorCode, ErrorReport, Model};
+
+/// An eye follows four times a second.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+
+/// A model on this computer.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct LibraryEntry {
+    /// The model.
+    pub model: Model,
+    /// Its quantisation.
+    pub quantisation: Option<String>,
+    /// Parameters.
+    #[ts(type = "number | null")]
+    pub parameters: Option<u64>,
+    /// The repository it came from.
+    pub repo: Option<String>,
+    /// Whether it runs here; `None` where its file cannot be read.
+    pub verdict: Option<Verdict>,
+    /// What was measured when it ran.
+    pub measured: Option<MeasuredSpeed>,
+    /// Its file belongs to the person or another app: Hearth never deletes it.
+    pub imported: bool,
+    /// How much of it has been checked, 0 to 1, while it is.
+    pub verifying: Option<f64>,
+    /// Its bytes are not what they should be.
+    pub damaged: bool,
+}
+
+/// What was measured while a model ran here.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct MeasuredSpeed {
+    /// Tokens a second, writing.
+    pub tokens_per_second: f64,
+    /// The most memory it held, in bytes.
+    #[ts(type = "number | null")]
+    pub peak_bytes: Option<u64>,
+}
+
+/// A model that another app holds.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct FoundModel {
+    /// How the UI names it.
+    pub id: String,
+    /// The app.
+    pub owner: String,
+    /// Its name there.
+    pub name: String,
+    /// File name.
+    pub file_name: String,
+    /// Bytes of the files.
+    #[ts(type = "number")]
+    pub size_bytes: u64,
+}
+
+/// What deleting a model would do.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletePreview {
+    /// Bytes that would be free.
+    #[ts(type = "number")]
+    pub freed_bytes: u64,
+    /// Files that would go.
+    pub files: Vec<String>,
+    /// A sentence, where bytes stay because something else needs them.
+    pub kept_reason: Option<String>,
+}
+
+/// What the library knows beyond the store.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    /// Shapes by the first file, read once.
+    shapes: Mutex<HashMap<PathBuf, Option<Shape>>>,
+    /// What other apps hold, as last looked.
+    found: Mutex<Vec<Found>>,
+    /// How far a check is, 0 to 1, by model.
+    verifying: Mutex<HashMap<String, f64>>,
+    /// Models whose bytes were found wrong.
+    damaged: Mutex<Vec<String>>,
+    closing: Arc<AtomicBool>,
+}
+
+impl App {
+    /// The models on this computer, the last used first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn library(&self) -> Result<Vec<LibraryEntry>, ErrorReport> {
+        let mut records = self.store().await?.models().await?;
+        records.sort_by_key(|record| (record.built_in, std::cmp::Reverse(record.last_used_at)));
+        let mut entries = Vec::with_capacity(records.len());
+        for record in records {
+            entries.push(self.entry(record).await);
+        }
+        Ok(entries)
+    }
+
+    /// Looks for models that other apps hold and Hearth does not use yet. Reads folders and hashes nothing.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn find_models(&self) -> Result<Vec<FoundModel>, ErrorReport> {
+        self.look_elsewhere().await;
+        let used = self.used_files().await?;
+        let found = lock(&self.shelf.found).clone();
+        let new = found
+            .iter()
+            .filter(|found| !used.contains(&found.path().to_path_buf()));
+        Ok(new
+            .map(|found| FoundModel {
+                id: found_id(found),
+                owner: found.owner.to_string(),
+                name: found.name.clone(),
+                file_name: found
+                    .path()
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
+                size_bytes: found.size_bytes(),
+            })
+            .collect())
+    }
+
+    /// Uses a model that another app holds where it lies: nothing is copied.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`] where it has gone, what is wrong with its file, or the store's.
+    pub async fn use_found_model(&self, id: &str) -> Result<Model, ErrorReport> {
+        let found = lock(&self.shelf.found)
+            .iter()
+            .find(|found| found_id(found) == id)
+            .cloned();
+        let Some(found) = found else {
+            let message = "This model is no longer where it was found. Look for models again.";
+            return Err(ErrorReport::new(ErrorCode::NotFound, message));
+        };
+        let model = self.adopt(found, None).await?;
+        self.tell_models().await;
+        self.tell_library().await;
+        Ok(model.into())
+    }
+
+    /// The verdict on a model of the library at a context in tokens.
+    ///
+    /// # Errors
+    /// What is wrong with its file, or the store's.
+    pub async fn price_model(&self, id: &str, context: u64) -> Result<Verdict, ErrorReport> {
+        let record = self.store().await?.model(id).await?;
+        let header = read_header(paths(&record)).await?;
+        let shape = Shape::of(&header)?;
+        Ok(self.judge(&record, &shape, context).await)
+    }
+
+    /// The verdict on a file, or on the split model that it is part of, at a context in tokens.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub async fn price_file(&self, path: PathBuf, context: u64) -> Result<Verdict, ErrorReport> {
+        let header = read_header(shards(&path)).await?;
+        let plan = Plan { context, draft: None };
+        let (machine, speeds) = (self.machine().await, self.speeds());
+        Ok(verdict(
+            &machine,
+            speeds.as_ref(),
+            &Shape::of(&header)?,
+            plan,
+            None,
+        ))
+    }
+
+    /// Hashes a model's files and compares. Returns at once; progress and outcome are told as library events.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidInput`] where nobody has said what the files should be, or the store's.
+    pub async fn verify_model(&self, id: &str) -> Result<(), ErrorReport> {
+        let record = self.store().await?.model(id).await?;
+        if record.files.iter().any(|file| file.sha256.is_none()) {
+            let message = format!(
+                "Nobody has published what {} should be, so it cannot be checked. Only downloaded models can.",
+                record.name
+            );
+            return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
+        }
+        if lock(&self.shelf.verifying)
+            .insert(record.id.clone(), 0.0)
+            .is_some()
+        {
+            return Ok(());
+        }
+        let app = self.clone();
+        tokio::spawn(async move { app.verify(record).await });
+        self.tell_library().await;
+        Ok(())
+    }
+
+    /// What [`App::delete_model`] would free.
+    ///
+    /// # Errors
+    /// Why it cannot be deleted, or the store's.
+    pub async fn preview_delete(&self, id: &str) -> Result<DeletePreview, ErrorReport> {
+        let freed = self.delete_with(id, hearth_library::what_delete_frees).await?;
+        let name = |path: &PathBuf| {
+            path.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
+        };
+        Ok(DeletePreview {
+            freed_bytes: freed.bytes,
+            files: freed.files.iter().map(name).collect(),
+            kept_reason: freed.kept.map(|kept| kept.to_string()),
+        })
+    }
+
+    /// Deletes a downloaded model's files and takes it off the list.
+    ///
+    /// # Errors
+    /// Why it cannot be deleted, or the store's.
+    pub async fn delete_model(&self, id: &str) -> Result<(), ErrorReport> {
+        if self.chosen().is_some_and(|chosen| chosen.id == id) {
+            // On Windows a file that is open cannot be deleted.
+            self.engine.unload().await;
+        }
+        self.delete_with(id, hearth_library::delete).await?;
+        self.forget_model(id).await?;
+        self.tell_library().await;
+        Ok(())
+    }
+
+    pub(crate) async fn tell_library(&self) {
+        if let Ok(entries) = self.library().await {
+            self.tell(AppEvent::Library { entries });
+        }
+    }
+
+    /// Ends checks that run.
+    pub(crate) fn close_library(&self) {
+        self.shelf.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Where the variants of repos are already.
+    pub(crate) async fn places(&self) -> Places {
+        self.look_elsewhere().await;
+        let records = match self.store().await {
+            Ok(store) => store.models().await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        Places {
+            records,
+            downloads: self.downloads().await.unwrap_or_default(),
+            found: lock(&self.shelf.found).clone(),
+        }
+    }
+
+    /// Uses another app's copy of what would be downloaded, if there is one with the same hashes.
+    pub(crate) async fn adopt_instead(
+        &self,
+        repo: (&str, &str),
+        variant: &Variant,
+    ) -> Result<Option<ModelRecord>, ErrorReport> {
+        let places = self.places().await;
+        let Some(found) = places.elsewhere(variant).cloned() else {
+            return Ok(None);
+        };
+        let origin = Some((repo.0.to_owned(), repo.1.to_owned()));
+        self.adopt(found, origin).await.map(Some)
+    }
+
+    async fn adopt(
+        &self,
+        found: Found,
+        origin: Option<(String, String)>,
+    ) -> Result<ModelRecord, ErrorReport> {
+        let files: Vec<ModelFileRecord> = found
+            .files
+            .iter()
+            .map(|file| ModelFileRecord {
+                path: file.path.clone(),
+                size_bytes: file.size_bytes,
+                sha256: file.sha256.clone(),
+            })
+            .collect();
+        read_header(files.iter().map(|file| file.path.clone()).collect()).await?;
+        let new = NewModel {
+            id: None,
+            name: found.name,
+            files,
+            origin,
+            built_in: false,
+            imported: true,
+        };
+        Ok(self.store().await?.remember_model(new).await?)
+    }
+
+    async fn entry(&self, record: ModelRecord) -> LibraryEntry {
+        let shape = self.shape_of(&record).await;
+        let judged = match &shape {
+            Some(shape) => Some(self.judge(&record, shape, first_context(shape)).await),
+            None => None,
+        };
+        let measured = self.measured(&model_key(&record)).await;
+        LibraryEntry {
+            quantisation: quantisation(&record),
+            parameters: shape.as_ref().map(parameters),
+            repo: record.repo.clone(),
+            verdict: judged,
+            measured: measured.and_then(|measured| {
+                Some(MeasuredSpeed {
+                    tokens_per_second: measured.decode_tokens_per_second?,
+                    peak_bytes: measured.peak_bytes,
+                })
+            }),
+            imported: record.imported,
+            verifying: lock(&self.shelf.verifying).get(&record.id).copied(),
+            damaged: lock(&self.shelf.damaged).contains(&record.id),
+            model: record.into(),
+        }
+    }
+
+    async fn judge(&self, record: &ModelRecord, shape: &Shape, context: u64) -> Verdict {
+        let (machine, speeds) = (self.machine().await, self.speeds());
+        let measured = self.measured(&model_key(record)).await;
+        let plan = Plan { context, draft: None };
+        verdict(&machine, speeds.as_ref(), shape, plan, measured.as_ref())
+    }
+
+    async fn shape_of(&self, record: &ModelRecord) -> Option<Shape> {
+        let first = record.path().to_path_buf();
+        if let Some(known) = lock(&self.shelf.shapes).get(&first) {
+            return known.clone();
+        }
+        let header = read_header(paths(record)).await.ok()?;
+        let shape = Shape::of(&header).ok();
+        lock(&self.shelf.shapes).insert(first, shape.clone());
+        shape
+    }
+
+    async fn look_elsewhere(&self) {
+        let cache = self
+            .online()
+            .await
+            .ok()
+            .map(|online| online.cache.root().to_path_buf());
+        let look = tokio::task::spawn_blocking(|| hearth_library::find_elsewhere(&Roots::from_env(cache)));
+        match look.await {
+            Ok(found) => *lock(&self.shelf.found) = found,
+            Err(error) => tracing::error!(%error, "other apps' models were not looked for"),
+        }
+    }
+
+    async fn used_files(&self) -> Result<Vec<PathBuf>, ErrorReport> {
+        let models = self.store().await?.models().await?;
+        Ok(models.iter().flat_map(paths).collect())
+    }
+
+    async fn verify(&self, record: ModelRecord) {
+        let total: u64 = record.size_bytes.max(1);
+        let mut before = 0;
+        let mut sound = true;
+        for file in record.files.clone() {
+            let Some(expected) = file.sha256 else { continue };
+            let (app, id, closing) = (self.clone(), record.id.clone(), self.shelf.closing.clone());
+            let runtime = tokio::runtime::Handle::current();
+            let checked = tokio::task::spawn_blocking(move || {
+                let mut told = Instant::now();
+                let progress = |done: u64, _: u64| {
+                    if told.elapsed() >= TELL_EVERY {
+                        told = Instant::now();
+                        let fraction = (before + done) as f64 / total as f64;
+                        lock(&app.shelf.verifying).insert(id.clone(), fraction);
+                        let app = app.clone();
+                        runtime.spawn(async move { app.tell_library().await });
+                    }
+                };
+                hearth_library::verify(&file.path, &expected, progress, &closing)
+            });
+            match checked.await {
+                Ok(Ok(_)) => {}
+                Ok(Err(LibraryError::Cancelled)) | Err(_) => break,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "a model was checked");
+                    sound = false;
+                }
+            }
+            before += file.size_bytes;
+        }
+        lock(&self.shelf.verifying).remove(&record.id);
+        {
+            let mut damaged = lock(&self.shelf.damaged);
+            damaged.retain(|id| *id != record.id);
+            if !sound {
+                damaged.push(record.id.clone());
+            }
+        }
+        self.tell_library().await;
+    }
+
+    async fn delete_with<T: Send + 'static>(
+        &self,
+        id: &str,
+        delete: impl FnOnce(&std::path::Path, ModelFiles<'_>) -> Result<T, LibraryError> + Send + 'static,
+    ) -> Result<T, ErrorReport> {
+        let record = self.store().await?.model(id).await?;
+        let root = self.online().await?.cache.root().to_path_buf();
+        let done = tokio::task::spawn_blocking(move || {
+            let files = ModelFiles {
+                paths: &paths(&record),
+                imported: record.imported || record.built_in,
+            };
+            delete(&root, files)
+        });
+        match done.await {
+            Ok(done) => Ok(done?),
+            Err(error) => Err(ErrorReport::new(ErrorCode::Internal, error.to_string())),
+        }
+    }
+}
+
+/// Where models are already: in the library, on their way, with other apps.
+pub(crate) struct Places {
+    records: Vec<ModelRecord>,
+    downloads: Vec<crate::Download>,
+    found: Vec<Found>,
+}
+
+impl Places {
+    /// Where a quantisation of a repo is, and with which app.
+    pub(crate) fn of(&self, repo: &str, variant: &Variant) -> (VariantState, Option<String>) {
+        let same = |record: &&ModelRecord| {
+            let hashes = record.files.iter().map(|file| file.sha256.as_deref());
+            hashes.eq(variant.files.iter().map(|file| file.sha256.as_deref()))
+                && record
+                    .files
+                    .iter()
+                    .all(|file| file.sha256.is_some() && file.path.exists())
+        };
+        if self.records.iter().any(|record| same(&record)) {
+            return (VariantState::Installed, None);
+        }
+        let on_its_way = |download: &&crate::Download| {
+            download.repo == repo && download.variant == variant.name && download.state != TransferState::Done
+        };
+        if self.downloads.iter().any(|download| on_its_way(&download)) {
+            return (VariantState::Downloading, None);
+        }
+        match self.elsewhere(variant) {
+            Some(found) => (VariantState::OnThisComputer, Some(found.owner.to_string())),
+            None => (VariantState::Available, None),
+        }
+    }
+
+    /// Another app's copy with the same hashes.
+    fn elsewhere(&self, variant: &Variant) -> Option<&Found> {
+        let wanted = || variant.files.iter().map(|file| file.sha256.as_deref());
+        self.found.iter().find(|found| {
+            wanted().all(|hash| hash.is_some())
+                && wanted().eq(found.files.iter().map(|file| file.sha256.as_deref()))
+        })
+    }
+}
+
+/// Weights of all kinds.
+fn parameters(shape: &Shape) -> u64 {
+    let weights = &shape.weights;
+    let matrices: u64 = weights.matrices.iter().map(|one| one.weights).sum();
+    matrices + weights.embedding_weights + weights.vector_weights
+}
+
+fn paths(record: &ModelRecord) -> Vec<PathBuf> {
+    record.files.iter().map(|file| file.path.clone()).collect()
+}
+
+/// The quantisation that the file's name tells; files of other apps may not tell.
+fn quantisation(record: &ModelRecord) -> Option<String> {
+    hearth_hub::quantisation(&record.path().file_stem()?.to_string_lossy())
+}
+
+/// An id for the UI, which is told no paths; the same until Hearth ends.
+fn found_id(found: &Found) -> String {
+    let mut hasher = DefaultHasher::new();
+    found.path().hash(&mut hasher);
+    format!("found-{:016x}", hasher.finish())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

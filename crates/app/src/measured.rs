@@ -1,0 +1,86 @@
+//! What models took on this computer, kept after every load and reply: it outranks every formula.
+
+use hearth_engine::protocol::{LoadedModel, ReplyStats};
+use hearth_fit::Measured;
+use hearth_store::{Measurement, ModelRecord, NewMeasurement};
+
+use crate::App;
+
+/// A reply shorter than this says more of its beginning than of its speed, in tokens.
+const ENOUGH_TOKENS: usize = 16;
+
+/// What tells a model from others wherever its files lie: the first file's hash, or its path where nobody has said.
+pub(crate) fn model_key(record: &ModelRecord) -> String {
+    let first = record.files.first();
+    first
+        .and_then(|file| file.sha256.clone())
+        .unwrap_or_else(|| record.path().to_string_lossy().into_owned())
+}
+
+impl App {
+    /// Keeps what a load took.
+    pub(crate) async fn keep_load(&self, record: &ModelRecord, loaded: &LoadedModel) {
+        self.keep_measurement(NewMeasurement {
+            model_key: model_key(record),
+            machine_key: self.machine_key().await,
+            context: 0,
+            peak_bytes: known(loaded.peak_bytes),
+            decode_tokens_per_second: None,
+            prompt_tokens_per_second: None,
+            load_milliseconds: Some(loaded.load_milliseconds),
+        })
+        .await;
+    }
+
+    /// Keeps what a reply took, while the reply itself goes on to its end.
+    pub(crate) fn keep_reply(&self, stats: ReplyStats) {
+        let Some(record) = self.chosen() else { return };
+        let app = self.clone();
+        tokio::spawn(async move {
+            let speed = |tokens: usize, speed: f64| (tokens >= ENOUGH_TOKENS).then_some(speed);
+            app.keep_measurement(NewMeasurement {
+                model_key: model_key(&record),
+                machine_key: app.machine_key().await,
+                context: (stats.prompt_tokens + stats.reply_tokens) as u64,
+                peak_bytes: known(stats.peak_bytes),
+                decode_tokens_per_second: speed(stats.reply_tokens, stats.decode_tokens_per_second()),
+                prompt_tokens_per_second: speed(stats.prompt_tokens, stats.prompt_tokens_per_second()),
+                load_milliseconds: None,
+            })
+            .await;
+        });
+    }
+
+    /// What was measured of a model on this computer: the newest speed, and the most memory with the context at which
+    /// it was held. `None` before the first reply.
+    pub(crate) async fn measured(&self, model_key: &str) -> Option<Measured> {
+        let store = self.store().await.ok()?;
+        let all = store
+            .measurements(model_key, &self.machine_key().await)
+            .await
+            .ok()?;
+        let newest = |of: fn(&Measurement) -> Option<f64>| all.iter().find_map(of);
+        let largest = all
+            .iter()
+            .max_by_key(|one| one.context)
+            .filter(|one| one.context > 0)?;
+        Some(Measured {
+            context: largest.context,
+            peak_bytes: all.iter().filter_map(|one| one.peak_bytes).max(),
+            decode_tokens_per_second: newest(|one| one.decode_tokens_per_second),
+            prompt_tokens_per_second: newest(|one| one.prompt_tokens_per_second),
+        })
+    }
+
+    async fn keep_measurement(&self, new: NewMeasurement) {
+        let Ok(store) = self.store().await else { return };
+        if let Err(error) = store.add_measurement(new).await {
+            // The reply itself is safe; the next one measures again.
+            tracing::warn!(%error, "a measurement was not kept");
+        }
+    }
+}
+
+fn known(bytes: u64) -> Option<u64> {
+    (bytes > 0).then_some(bytes)
+}

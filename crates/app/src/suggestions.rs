@@ -1,0 +1,185 @@
+//! Models to begin with, for every size of memory. They are kept in `models/suggestions.json`, with their sources.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use hearth_fit::{Label, Plan, Shape, Verdict, verdict};
+use hearth_gguf::Value;
+use hearth_machine::{Machine, Speeds};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::{App, ErrorReport};
+
+/// What a first chat needs: a long question and a long answer.
+pub(crate) const FIRST_CONTEXT: u64 = 4096;
+/// As many as a person compares at a glance.
+const SHOWN: usize = 3;
+
+/// A model to begin with.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Suggestion {
+    /// Its repo on the Hub.
+    pub repo: String,
+    /// Its quantisation.
+    pub variant: String,
+    /// Its name.
+    pub name: String,
+    /// What it is good for, a sentence.
+    pub why: String,
+    /// Bytes to download.
+    #[ts(type = "number")]
+    pub size_bytes: u64,
+    /// Parameters.
+    #[ts(type = "number")]
+    pub parameters: u64,
+    /// The Hub's name of its licence.
+    pub licence: String,
+    /// Whether it runs here.
+    pub verdict: Verdict,
+}
+
+/// The list as the data file has it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct StartingList {
+    pub(crate) models: Vec<Entry>,
+}
+
+/// One model of the list.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Entry {
+    pub(crate) repo: String,
+    pub(crate) variant: String,
+    pub(crate) name: String,
+    pub(crate) size_bytes: u64,
+    pub(crate) parameters: u64,
+    licence: String,
+    why: String,
+    shape: PublishedShape,
+}
+
+/// The dimensions that a model's own configuration gives, enough for a verdict before the Hub is asked.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PublishedShape {
+    architecture: String,
+    layers: u64,
+    embedding: u64,
+    feed_forward: u64,
+    heads: u64,
+    kv_heads: u64,
+    head_length: u64,
+    vocabulary: u64,
+    trained_context: u64,
+}
+
+impl StartingList {
+    /// The list that ships with Hearth, or the one at `path`.
+    pub(crate) fn read(path: Option<&Path>) -> Self {
+        static SHIPPED: OnceLock<StartingList> = OnceLock::new();
+        let other = path.and_then(|path| {
+            let text = std::fs::read_to_string(path).ok()?;
+            serde_json::from_str(&text)
+                .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "no list of suggestions"))
+                .ok()
+        });
+        let shipped = || {
+            // The tests read the same file, so a list that does not parse never ships.
+            serde_json::from_str(include_str!("../../../models/suggestions.json"))
+                .unwrap_or(Self { models: Vec::new() })
+        };
+        other.unwrap_or_else(|| SHIPPED.get_or_init(shipped).clone())
+    }
+}
+
+impl Entry {
+    /// What the verdict needs to know of it.
+    pub(crate) fn shape(&self) -> Option<Shape> {
+        let PublishedShape { architecture, .. } = &self.shape;
+        let key = |name: &str| format!("{architecture}.{name}");
+        let of = &self.shape;
+        let numbers = [
+            ("block_count", of.layers),
+            ("embedding_length", of.embedding),
+            ("feed_forward_length", of.feed_forward),
+            ("attention.head_count", of.heads),
+            ("attention.head_count_kv", of.kv_heads),
+            ("attention.key_length", of.head_length),
+            ("attention.value_length", of.head_length),
+            ("context_length", of.trained_context),
+        ];
+        let mut metadata: BTreeMap<String, Value> = numbers
+            .map(|(name, number)| (key(name), Value::Unsigned(number)))
+            .into();
+        metadata.insert(
+            "general.architecture".to_owned(),
+            Value::Text(architecture.clone()),
+        );
+        metadata.insert("tokenizer.ggml.tokens".to_owned(), Value::Array(of.vocabulary));
+        Shape::estimated(&metadata, self.size_bytes).ok()
+    }
+
+    pub(crate) fn architecture(&self) -> &str {
+        &self.shape.architecture
+    }
+
+    fn judged(&self, machine: &Machine, speeds: Option<&Speeds>) -> Option<Suggestion> {
+        let shape = self.shape()?;
+        let plan = Plan {
+            context: FIRST_CONTEXT,
+            draft: None,
+        };
+        Some(Suggestion {
+            repo: self.repo.clone(),
+            variant: self.variant.clone(),
+            name: self.name.clone(),
+            why: self.why.clone(),
+            size_bytes: self.size_bytes,
+            parameters: self.parameters,
+            licence: self.licence.clone(),
+            verdict: verdict(machine, speeds, &shape, plan, None),
+        })
+    }
+}
+
+impl StartingList {
+    /// Those of the list that run on `machine`, the most capable first.
+    pub(crate) fn that_fit(&self, machine: &Machine, speeds: Option<&Speeds>) -> Vec<Suggestion> {
+        let mut fit: Vec<Suggestion> = self
+            .models
+            .iter()
+            .filter_map(|entry| entry.judged(machine, speeds))
+            .filter(|suggestion| suggestion.verdict.label == Label::Fits)
+            .collect();
+        fit.sort_by_key(|suggestion| std::cmp::Reverse(suggestion.parameters));
+        fit
+    }
+}
+
+impl App {
+    /// Three models that fit this computer: those that are quick enough to talk with before those that are not, the
+    /// most capable first.
+    ///
+    /// # Errors
+    /// None today; the signature leaves room for a list that is fetched.
+    pub async fn suggestions(&self) -> Result<Vec<Suggestion>, ErrorReport> {
+        /// About as fast as one reads aloud, in tokens/s.
+        const TALKING: f64 = 5.0;
+        let (machine, speeds) = (self.machine().await, self.speeds());
+        let list = StartingList::read(self.config.suggestions.as_deref());
+        let mut fit = list.that_fit(&machine, speeds.as_ref());
+        let slow = |suggestion: &Suggestion| {
+            suggestion
+                .verdict
+                .decode
+                .as_ref()
+                .is_some_and(|speed| speed.tokens_per_second < TALKING)
+        };
+        fit.sort_by_key(slow);
+        fit.truncate(SHOWN);
+        Ok(fit)
+    }
+}
