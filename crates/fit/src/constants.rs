@@ -21,9 +21,14 @@ pub const TOKEN_BYTES: u64 = 580;
 /// Llama's tokens, 780 for Qwen3's, each with a merge.
 pub const LOADING_TOKEN_BYTES: u64 = 250;
 
-/// Freed memory that glibc keeps while a prompt is read, as a share of the prompt's buffers: those under 32 MB come
-/// from the heap, which shrinks only from its end. Estimated; two prompts of different length would tell.
-pub const KEPT_BUFFERS: f64 = 0.05;
+/// What of [`HEAP_BYTES`] is already in holes while the prompt is read, as a share. Measured: 1,928 MB at the end
+/// of a prompt of 1,023 tokens (Qwen3 0.6B), 27 MB above the sum of the parts; 34 MB after 2,559.
+pub const HEAP_SHARE: f64 = 0.25;
+
+/// The most that freed prompt buffers leave in the heap for the time after. glibc takes blocks under 32 MB from the heap
+/// and returns its end only when more than 64 MB are free there. Measured with Qwen3 0.6B: 40 MB after a prompt of 511
+/// tokens, whose buffers took 48, and 81 MB after one of 1,023, whose buffers took 97.
+pub const HEAP_BYTES: u64 = 96_000_000;
 
 /// Numbers of keys and values (16-bit floats) that one thread works through in a second while a token is written:
 /// `flash_attn_cpu_single_q` in `attention/backends/cpu.rs`, scalar. Measured on two cores of a Xeon with AVX-512 VNNI:

@@ -7,7 +7,7 @@ use hearth_machine::CpuLevel;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::constants::{LOADING_TOKEN_BYTES, TOKEN_BYTES, WORKER_BYTES};
+use crate::constants::{HEAP_BYTES, HEAP_SHARE, LOADING_TOKEN_BYTES, TOKEN_BYTES, WORKER_BYTES};
 use crate::held::{Held, held};
 use crate::{Shape, product, sum};
 use cache::Cache;
@@ -154,8 +154,14 @@ impl Parts {
         ]);
         // mistral.rs runs one token when all is loaded, which packs the weights.
         let loaded = all.saturating_add(self.metadata);
-        let reading_the_prompt = sum(&[all, self.cache.while_reading(), self.prompt]);
-        let first_token = all.saturating_add(self.cache.while_copied());
+        let left_by_the_prompt = self.prompt.min(HEAP_BYTES);
+        let reading_the_prompt = sum(&[
+            all,
+            self.cache.while_reading(),
+            self.prompt,
+            (left_by_the_prompt as f64 * HEAP_SHARE) as u64,
+        ]);
+        let first_token = sum(&[all, self.cache.while_copied(), left_by_the_prompt]);
         reading_the_file
             .max(loaded)
             .max(reading_the_prompt)

@@ -52,12 +52,6 @@ pub enum Reason {
         /// In what.
         detail: String,
     },
-    /// The draft model has other tokens.
-    #[error(
-        "These two models do not share a vocabulary, so the smaller one cannot draft for the larger one. Choose a \
-         smaller model of the same family."
-    )]
-    DraftVocabulary,
     /// It runs, but not with all of its context.
     #[error(
         "This model was stretched to {trained} tokens in a way that the engine does not follow yet; beyond {reliable} \

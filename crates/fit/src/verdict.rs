@@ -18,7 +18,7 @@ const USUALLY_FILLED: u64 = 2;
 pub struct Plan<'a> {
     /// Prompt and reply together, tokens.
     pub context: u64,
-    /// A smaller model that drafts for it.
+    /// A smaller model of the same vocabulary ([`crate::same_vocabulary`]) that drafts for it.
     pub draft: Option<&'a Shape>,
 }
 
@@ -77,7 +77,7 @@ pub struct Verdict {
 }
 
 /// Whether the model of `shape` runs on `machine`, and how fast. A shape is only made of what the engine runs, so the
-/// label is never [`Label::EngineCannot`], unless `plan` drafts with a model of another vocabulary.
+/// label is never [`Label::EngineCannot`]: that is what [`Shape::of`] says with a [`Reason`].
 ///
 /// What was measured outranks the formula: memory is the measured peak, and the formula only tells how it differs
 /// between the measured context and the planned one; so with speed.
@@ -99,23 +99,13 @@ pub fn verdict(
     let memory = judge.memory(context);
     let usable = machine.usable_bytes();
     let (decode, prompt) = (judge.decode(context), judge.prompt(context));
-    let mismatch = plan.draft.filter(|draft| {
-        let both = (shape.vocabulary_hash, draft.vocabulary_hash);
-        matches!(both, (Some(one), Some(other)) if one != other)
-    });
     let is_limited = shape.reliable_context < shape.trained_context;
-    let reason = match mismatch {
-        Some(_) => Some(Reason::DraftVocabulary),
-        None => is_limited.then_some(Reason::ContextLimited {
-            trained: shape.trained_context,
-            reliable: shape.reliable_context,
-        }),
-    };
+    let reason = is_limited.then_some(Reason::ContextLimited {
+        trained: shape.trained_context,
+        reliable: shape.reliable_context,
+    });
     Verdict {
-        label: match mismatch {
-            Some(_) => Label::EngineCannot,
-            None => Label::of(memory.peak_bytes, usable),
-        },
+        label: Label::of(memory.peak_bytes, usable),
         memory,
         usable_bytes: usable,
         total_bytes: machine.memory.limit_bytes.unwrap_or(machine.memory.total_bytes),

@@ -1,6 +1,5 @@
 //! The buffers of a prompt, which the engine reads in one pass.
 
-use crate::constants::KEPT_BUFFERS;
 use crate::{Shape, product, sum};
 
 const FLOAT: u64 = 4;
@@ -65,8 +64,7 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
         mask(2),
     ]);
 
-    let worst = building_the_mask.max(attention).max(projection).max(feed_forward);
-    worst.saturating_add((worst as f64 * KEPT_BUFFERS) as u64)
+    building_the_mask.max(attention).max(projection).max(feed_forward)
 }
 
 /// Activations quantised for a product: candle's `BlockQ8K` has 292 bytes for 256 numbers.

@@ -1,0 +1,12 @@
+//! Verdicts on published models, and what holds for all.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod properties;
+mod published;
+mod verdicts;

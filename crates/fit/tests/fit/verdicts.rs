@@ -1,0 +1,362 @@
+//! What would be said of published models on the computers of `hearth-machine`'s fixtures.
+
+use std::fmt::Write;
+
+use crate::published::{F16, GB, IQ4_XS, MODELS, Q4_K, Q6_K, Q8_0, machine, model, speeds};
+use hearth_fit::{
+    Basis, Label, Measured, Plan, Reason, Shape, decode_speed, four_bit_bytes, prompt_speed, quick_label,
+    same_vocabulary, verdict,
+};
+use hearth_gguf::Value;
+use hearth_machine::CpuLevel;
+
+const CONTEXT: u64 = 4096;
+const PLAIN: Plan<'static> = Plan {
+    context: CONTEXT,
+    draft: None,
+};
+
+fn shape(name: &str) -> Shape {
+    Shape::of(&model(name).q4_k_m()).unwrap()
+}
+
+fn word(label: Label) -> &'static str {
+    match label {
+        Label::Fits => "fits",
+        Label::Tight => "tight",
+        Label::TooBig => "too big",
+        Label::EngineCannot => "engine cannot",
+    }
+}
+
+fn gb(bytes: u64) -> String {
+    format!("{:.2}", bytes as f64 / GB as f64)
+}
+
+/// A person checks this by hand: 4-bit files, 4,096 tokens, and the largest context beside each label.
+#[test]
+fn four_bit_models_on_every_computer() {
+    let computers = hearth_machine::fixtures();
+    let mut table = String::new();
+    for (name, machine) in &computers {
+        writeln!(
+            table,
+            "{name}: {} GB usable, {:?}",
+            gb(machine.usable_bytes()),
+            machine.cpu.level
+        )
+        .unwrap();
+        for published in MODELS {
+            match Shape::of(&published.q4_k_m()) {
+                Ok(shape) => {
+                    let said = verdict(machine, None, &shape, PLAIN, None);
+                    let largest = said
+                        .largest_context
+                        .map_or("-".to_owned(), |tokens| tokens.to_string());
+                    let peak = gb(said.memory.peak_bytes);
+                    writeln!(
+                        table,
+                        "  {:<18}{:>7}  {:<8}{largest:>7}",
+                        published.name,
+                        peak,
+                        word(said.label)
+                    )
+                    .unwrap();
+                }
+                Err(_) => writeln!(table, "  {:<18}{:>7}  engine cannot", published.name, "").unwrap(),
+            }
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+/// Where the memory goes, GB: the file, then the parts, on a processor with AVX2 and on an ARM with 8-bit products.
+#[test]
+fn the_parts_of_memory() {
+    let mut table =
+        String::from("                  level       context    file weights     kv buffers   peak\n");
+    for name in [
+        "Llama 3.2 1B",
+        "Qwen3 4B",
+        "Llama 3.1 8B",
+        "Phi-3 mini 4k",
+        "Mixtral 8x7B",
+    ] {
+        for level in [
+            CpuLevel::Baseline,
+            CpuLevel::Avx2,
+            CpuLevel::Amx,
+            CpuLevel::NeonI8mm,
+        ] {
+            for context in [512, 4096, 32_768] {
+                let header = model(name).q4_k_m();
+                let said = verdict(
+                    &machine(64 * GB, level),
+                    None,
+                    &Shape::of(&header).unwrap(),
+                    Plan { context, draft: None },
+                    None,
+                );
+                let memory = said.memory;
+                let numbers = [
+                    header.weight_bytes().unwrap(),
+                    memory.weights_bytes,
+                    memory.kv_bytes,
+                    memory.buffers_bytes,
+                    memory.peak_bytes,
+                ];
+                let numbers: String = numbers.iter().map(|&bytes| format!("{:>8}", gb(bytes))).collect();
+                writeln!(
+                    table,
+                    "{name:<18}{:<12}{:>7}{numbers}",
+                    format!("{level:?}"),
+                    said.context
+                )
+                .unwrap();
+            }
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+/// Tokens a second on a desktop with eight cores.
+#[test]
+fn speeds_of_a_desktop() {
+    let machine = machine(64 * GB, CpuLevel::Avx2);
+    let mut table = String::from("                  type    decode at 1  at 4096   prompt of 512  of 4096\n");
+    for published in MODELS {
+        for (kind, most, better) in [("Q4_K_M", Q4_K, Q6_K), ("Q8_0", Q8_0, Q8_0), ("F16", F16, F16)] {
+            let Ok(shape) = Shape::of(&published.header(most, better)) else {
+                continue;
+            };
+            let decode = |context| {
+                decode_speed(&machine, &speeds(), &shape, context)
+                    .unwrap()
+                    .tokens_per_second
+            };
+            let prompt = |tokens| {
+                prompt_speed(&machine, &speeds(), &shape, tokens)
+                    .unwrap()
+                    .tokens_per_second
+            };
+            writeln!(
+                table,
+                "{:<18}{kind:<8}{:>11.1}{:>9.1}{:>16.1}{:>9.1}",
+                published.name,
+                decode(1),
+                decode(4096),
+                prompt(512),
+                prompt(4096)
+            )
+            .unwrap();
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn what_was_measured_of_the_worker_is_predicted_within_a_twentieth() {
+    // Peaks of the worker on two cores with AVX2: after loading, and after prompts.
+    let q4 = |name: &str, context| {
+        Shape::of(
+            &crate::published::Published {
+                context,
+                ..model(name)
+            }
+            .q4_k_m(),
+        )
+        .unwrap()
+    };
+    let (llama, qwen) = (q4("Llama 3.2 1B", 8192), q4("Qwen3 0.6B", 8192));
+    let measured = [
+        (&llama, 16, 2_912_190_464_u32),
+        (&qwen, 16, 1_755_881_472),
+        (&qwen, 511, 1_815_363_584),
+        (&qwen, 1023, 2_003_656_704),
+        (&qwen, 2559, 2_465_083_392),
+    ];
+    for (shape, context, peak) in measured {
+        let said = verdict(
+            &machine(16 * GB, CpuLevel::Avx2),
+            None,
+            shape,
+            Plan { context, draft: None },
+            None,
+        );
+        let off = said.memory.peak_bytes as f64 / f64::from(peak) - 1.0;
+        assert!(
+            off.abs() < 0.05,
+            "{context} tokens of {}: {off:+.3} {:?}",
+            shape.architecture,
+            said.memory
+        );
+    }
+}
+
+#[test]
+fn what_the_engine_cannot_run_is_refused_in_a_sentence() {
+    let refused = |header| Shape::of(&header).unwrap_err();
+    let qwen = model("Qwen3 4B");
+    assert!(matches!(
+        refused(model("Qwen3 30B-A3B").q4_k_m()),
+        Reason::NeedsGpu { .. }
+    ));
+    assert!(matches!(refused(model("Phi-4").q4_k_m()), Reason::Misfit { .. }));
+    assert!(matches!(
+        refused(
+            crate::published::Published {
+                architecture: "gemma3",
+                ..qwen
+            }
+            .q4_k_m()
+        ),
+        Reason::Architecture { .. }
+    ));
+    assert_eq!(
+        refused(qwen.header(IQ4_XS, Q6_K)),
+        Reason::TensorType {
+            tensor_type: "IQ4_XS".to_owned()
+        }
+    );
+    assert!(matches!(
+        refused(model("Phi-3 mini 4k").header(F16, F16)),
+        Reason::Misfit { .. }
+    ));
+    let without = |key: &str| {
+        let mut header = qwen.q4_k_m();
+        header.metadata.remove(key);
+        refused(header)
+    };
+    assert_eq!(without("tokenizer.chat_template"), Reason::NoChatTemplate);
+    assert!(matches!(without("qwen3.block_count"), Reason::Missing { .. }));
+    let mut tied = model("Phi-3 mini 4k").q4_k_m();
+    tied.tensors.retain(|tensor| tensor.name != "output.weight");
+    assert!(matches!(refused(tied), Reason::Missing { .. }));
+    for reason in [refused(model("Phi-4").q4_k_m()), without("qwen3.block_count")] {
+        let sentence = reason.to_string();
+        assert!(sentence.ends_with('.') && !sentence.contains(".."), "{sentence}");
+    }
+}
+
+#[test]
+fn a_stretched_context_stops_where_the_engine_follows_it() {
+    let machine = machine(64 * GB, CpuLevel::Avx2);
+    let asked = Plan {
+        context: 131_072,
+        draft: None,
+    };
+    let said = verdict(&machine, None, &shape("Llama 3.1 8B"), asked, None);
+    assert_eq!((said.context, said.largest_context), (8192, Some(8192)));
+    assert_eq!(
+        said.reason,
+        Some(Reason::ContextLimited {
+            trained: 131_072,
+            reliable: 8192
+        })
+    );
+
+    let mut yarn = model("Qwen3 8B").q4_k_m();
+    yarn.metadata
+        .insert("qwen3.context_length".to_owned(), Value::Unsigned(131_072));
+    yarn.metadata.insert(
+        "qwen3.rope.scaling.type".to_owned(),
+        Value::Text("yarn".to_owned()),
+    );
+    yarn.metadata
+        .insert("qwen3.rope.scaling.factor".to_owned(), Value::Float(4.0));
+    assert_eq!(Shape::of(&yarn).unwrap().reliable_context, 32_768);
+
+    let whole = verdict(&machine, None, &shape("Qwen3 4B"), asked, None);
+    assert_eq!((whole.context, whole.reason), (40_960, None));
+}
+
+#[test]
+fn a_shape_from_the_size_alone_comes_near_the_exact_one() {
+    for published in MODELS {
+        for (most, better) in [(Q4_K, Q6_K), (Q8_0, Q8_0)] {
+            let header = published.header(most, better);
+            let Ok(exact) = Shape::of(&header) else { continue };
+            let estimated = Shape::estimated(&header.metadata, header.weight_bytes().unwrap()).unwrap();
+            assert!(estimated.estimated && !exact.estimated);
+            assert_eq!(
+                estimated.reliable_context, exact.reliable_context,
+                "{}",
+                published.name
+            );
+            let peak = |shape: &Shape| {
+                let said = verdict(&machine(64 * GB, CpuLevel::Avx2), None, shape, PLAIN, None);
+                said.memory.peak_bytes as f64
+            };
+            let off = peak(&estimated) / peak(&exact) - 1.0;
+            assert!(off.abs() < 0.05, "{} in {most}: {off:+.3}", published.name);
+        }
+    }
+}
+
+#[test]
+fn a_search_result_is_judged_by_its_parameters() {
+    let computer = machine(16 * GB, CpuLevel::Avx2);
+    assert_eq!(
+        quick_label(&computer, Some("qwen3"), 4_000_000_000, CONTEXT),
+        Label::Fits
+    );
+    assert_eq!(
+        quick_label(&computer, None, 32_000_000_000, CONTEXT),
+        Label::TooBig
+    );
+    assert_eq!(
+        quick_label(&computer, Some("gemma3"), 1_000_000_000, CONTEXT),
+        Label::EngineCannot
+    );
+    let published = 4_920_000_000_f64;
+    assert!((four_bit_bytes(8_030_000_000) as f64 / published - 1.0).abs() < 0.1);
+}
+
+#[test]
+fn measurements_outrank_the_formula() {
+    let (computer, shape) = (machine(16 * GB, CpuLevel::Avx2), shape("Qwen3 4B"));
+    let formula = verdict(&computer, Some(&speeds()), &shape, PLAIN, None);
+    let measured = Measured {
+        context: CONTEXT,
+        peak_bytes: Some(formula.memory.peak_bytes + 300_000_000),
+        decode_tokens_per_second: Some(3.0),
+        prompt_tokens_per_second: Some(20.0),
+    };
+    let said = verdict(&computer, Some(&speeds()), &shape, PLAIN, Some(&measured));
+    assert_eq!((formula.basis, said.basis), (Basis::Formula, Basis::Measured));
+    assert_eq!(said.memory.peak_bytes, formula.memory.peak_bytes + 300_000_000);
+    let slowest = said.decode.unwrap().low;
+    assert!(
+        (slowest - 3.0).abs() < 0.01,
+        "measured with a full context: {slowest}"
+    );
+    assert!(said.decode.unwrap().tokens_per_second > 3.0);
+    // Without the computer's speeds, the measured one is all that is known.
+    let alone = verdict(&computer, None, &shape, PLAIN, Some(&measured));
+    assert!((alone.prompt.unwrap().tokens_per_second - 20.0).abs() < 0.01);
+    assert_eq!(verdict(&computer, None, &shape, PLAIN, None).decode, None);
+}
+
+#[test]
+fn a_draft_takes_its_own_room_and_the_target_s_tokens() {
+    let (target, draft) = (shape("Qwen3 8B"), shape("Qwen3 0.6B"));
+    let computer = machine(32 * GB, CpuLevel::Avx2);
+    let alone = verdict(&computer, None, &target, PLAIN, None);
+    let pair = Plan {
+        draft: Some(&draft),
+        ..PLAIN
+    };
+    let both = verdict(&computer, None, &target, pair, None);
+    assert!(both.memory.draft_bytes > draft.weights.embedding_weights * 4);
+    assert_eq!(
+        both.memory.peak_bytes,
+        alone.memory.peak_bytes + both.memory.draft_bytes
+    );
+
+    let (mut one, mut other) = (model("Qwen3 8B").q4_k_m(), model("Qwen3 0.6B").q4_k_m());
+    assert!(same_vocabulary(&one, &other));
+    other.vocabulary_hash = Some([8; 32]);
+    assert!(!same_vocabulary(&one, &other));
+    (one.vocabulary_hash, other.vocabulary_hash) = (None, None);
+    assert!(!same_vocabulary(&one, &other));
+}
