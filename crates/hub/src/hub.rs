@@ -27,7 +27,7 @@ pub struct HubConfig {
     pub timeouts: Timeouts,
 }
 
-/// How long the network may take before it counts as broken.
+/// How long the network may take before it counts as broken, and how long its answers count as new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// Until a connection stands.
@@ -36,6 +36,8 @@ pub struct Timeouts {
     pub stall: Duration,
     /// Until the whole of an answer that is read into memory.
     pub answer: Duration,
+    /// How long a search or a repository is not asked for again: a person types, deletes and types again.
+    pub fresh: Duration,
 }
 
 impl Default for Timeouts {
@@ -44,6 +46,7 @@ impl Default for Timeouts {
             connect: Duration::from_secs(10),
             stall: Duration::from_secs(30),
             answer: Duration::from_secs(30),
+            fresh: Duration::from_secs(60),
         }
     }
 }
@@ -60,17 +63,21 @@ impl HubConfig {
         } else {
             text.trim()
         };
-        parse_endpoint(text)
+        Self::endpoint(text)
     }
-}
 
-fn parse_endpoint(text: &str) -> Result<Url, HubError> {
-    Url::parse(text)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .ok_or_else(|| HubError::BadEndpoint {
-            text: text.chars().take(100).collect(),
-        })
+    /// An address that a person gave.
+    ///
+    /// # Errors
+    /// [`HubError::BadEndpoint`] for what is no http or https address.
+    pub fn endpoint(text: &str) -> Result<Url, HubError> {
+        Url::parse(text)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| HubError::BadEndpoint {
+                text: text.chars().take(100).collect(),
+            })
+    }
 }
 
 /// The Hub. Clones share the connections, the token and what is known of rate limits.

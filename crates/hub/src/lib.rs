@@ -40,4 +40,4 @@ pub use names::{Commit, NameKind, RepoId, RepoPath, Revision};
 pub use repository::{Repo, RepoFile};
 pub use search::{SearchPage, SearchQuery, Sort};
 pub use token::{Keychain, Token, TokenVault};
-pub use variants::{Variant, variants};
+pub use variants::{Variant, quantisation, variants};

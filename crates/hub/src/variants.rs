@@ -96,7 +96,7 @@ fn file_name(path: &str) -> &str {
 /// The quantisation that a file's name tells, in capitals: `Q4_K_M`, `IQ2_XXS`, `BF16`, `MXFP4_MOE`, `UD-Q4_K_XL`.
 ///
 /// Publishers put it last, after a `-`, `.` or `_`; Unsloth's own mixes have `UD-` before it.
-fn quantisation(stem: &str) -> Option<String> {
+pub fn quantisation(stem: &str) -> Option<String> {
     let words: Vec<&str> = stem.split(['-', '.']).collect();
     words.iter().enumerate().rev().find_map(|(at, word)| {
         let starts = std::iter::once(0).chain(word.match_indices('_').map(|(at, _)| at + 1));
