@@ -4,6 +4,8 @@
 #[cfg(feature = "bench")]
 mod engine;
 #[cfg(feature = "bench")]
+mod fit;
+#[cfg(feature = "bench")]
 mod machine;
 #[cfg(feature = "bench")]
 mod memory;
@@ -50,12 +52,15 @@ pub struct BenchArguments {
 enum BenchName {
     /// Decode, prompt, memory and load of hearth-worker beside llama.cpp.
     Engine,
+    /// The verdict's memory and speed beside what is measured.
+    Fit,
 }
 
 impl BenchName {
     fn as_str(self) -> &'static str {
         match self {
             Self::Engine => "engine",
+            Self::Fit => "fit",
         }
     }
 
@@ -63,6 +68,7 @@ impl BenchName {
     fn run(self, options: &BenchOptions) -> Result<Metrics> {
         match self {
             Self::Engine => engine::run(options),
+            Self::Fit => fit::run(options),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The person's account on the Hub.
 
-use hearth_app::{ErrorReport};
+use hearth_app::ErrorReport;
 use tauri::State;
 
 use crate::shell::Shell;

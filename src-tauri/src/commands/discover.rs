@@ -21,11 +21,19 @@ pub async fn open_repo(shell: State<'_, Shell>, repo: String) -> Result<RepoPage
 }
 
 #[tauri::command]
-pub async fn suggest_draft(shell: State<'_, Shell>, repo: String) -> Result<Option<DraftSuggestion>, ErrorReport> {
+pub async fn suggest_draft(
+    shell: State<'_, Shell>,
+    repo: String,
+) -> Result<Option<DraftSuggestion>, ErrorReport> {
     shell.app().await.suggest_draft(&repo).await
 }
 
 #[tauri::command]
-pub async fn price_variant(shell: State<'_, Shell>, repo: String, variant: String, context: u64) -> Result<Verdict, ErrorReport> {
+pub async fn price_variant(
+    shell: State<'_, Shell>,
+    repo: String,
+    variant: String,
+    context: u64,
+) -> Result<Verdict, ErrorReport> {
     shell.app().await.price_variant(&repo, &variant, context).await
 }

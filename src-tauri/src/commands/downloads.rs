@@ -6,7 +6,11 @@ use tauri::State;
 use crate::shell::Shell;
 
 #[tauri::command]
-pub async fn download_variant(shell: State<'_, Shell>, repo: String, variant: String) -> Result<Download, ErrorReport> {
+pub async fn download_variant(
+    shell: State<'_, Shell>,
+    repo: String,
+    variant: String,
+) -> Result<Download, ErrorReport> {
     shell.app().await.download_variant(&repo, &variant).await
 }
 
@@ -31,6 +35,10 @@ pub async fn cancel_download(shell: State<'_, Shell>, id: String) -> Result<(), 
 }
 
 #[tauri::command]
-pub async fn move_download(shell: State<'_, Shell>, id: String, before: Option<String>) -> Result<(), ErrorReport> {
+pub async fn move_download(
+    shell: State<'_, Shell>,
+    id: String,
+    before: Option<String>,
+) -> Result<(), ErrorReport> {
     shell.app().await.move_download(&id, before.as_deref()).await
 }

@@ -16,6 +16,7 @@ use crate::window::Window;
 /// A person's folders. The file dialog always picks [`Home::picked`].
 pub struct Home {
     folder: TempDir,
+    hub: String,
 }
 
 impl Home {
@@ -26,7 +27,30 @@ impl Home {
     pub fn new() -> Result<Self> {
         Ok(Self {
             folder: tempfile::Builder::new().prefix("hearth-e2e-").tempdir()?,
+            // Nothing listens there.
+            hub: "http://127.0.0.1:9".to_owned(),
         })
+    }
+
+    /// As [`Home::new`], on a network whose Hub is at `hub` and with `suggestions`, in the form of
+    /// `models/suggestions.json`, to begin with.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn near(hub: &str, suggestions: &serde_json::Value) -> Result<Self> {
+        let mut home = Self::new()?;
+        home.hub = hub.to_owned();
+        fs::write(home.suggestions(), suggestions.to_string())?;
+        Ok(home)
+    }
+
+    /// The Hugging Face cache, which downloads go to.
+    pub fn hub_cache(&self) -> PathBuf {
+        self.folder.path().join("huggingface/hub")
+    }
+
+    fn suggestions(&self) -> PathBuf {
+        self.folder.path().join("suggestions.json")
     }
 
     /// As [`Home::new`], with a model to pick.
@@ -81,6 +105,9 @@ impl Home {
             ("DISPLAY", display.name.clone().into()),
             ("GDK_BACKEND", "x11".into()),
             ("HEARTH_PICK_MODEL", self.picked().into()),
+            ("HEARTH_SUGGESTIONS", self.suggestions().into()),
+            ("HF_ENDPOINT", self.hub.clone().into()),
+            ("HF_HOME", self.folder.path().join("huggingface").into()),
             ("LC_ALL", "C.UTF-8".into()),
             ("NO_AT_BRIDGE", "1".into()),
             ("TAURI_WEBVIEW_AUTOMATION", "true".into()),

@@ -180,14 +180,16 @@ fn case(
         name: model.name,
         context,
         memory: predicted.memory.peak_bytes,
-        decode: decode_speed(machine, speeds, &shape, prompt + reply / 2).map(|speed| speed.tokens_per_second),
+        decode: decode_speed(machine, speeds, &shape, prompt + reply / 2)
+            .map(|speed| speed.tokens_per_second),
         prompt: prompt_speed(machine, speeds, &shape, prompt).map(|speed| speed.tokens_per_second),
         measured,
     })
 }
 
 fn line(outcome: &Outcome) -> String {
-    let percent = |error: Option<f64>| error.map_or("-".to_owned(), |error| format!("{:+.0} %", error * 100.0));
+    let percent =
+        |error: Option<f64>| error.map_or("-".to_owned(), |error| format!("{:+.0} %", error * 100.0));
     format!(
         "{:<20} context {:>5}: memory {:+.1} %, decode {}, prompt {}",
         outcome.name,
@@ -204,7 +206,8 @@ fn table(outcomes: &[Outcome]) -> String {
          | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for outcome in outcomes {
-        let percent = |error: Option<f64>| error.map_or("-".to_owned(), |error| format!("{:+.0} %", error * 100.0));
+        let percent =
+            |error: Option<f64>| error.map_or("-".to_owned(), |error| format!("{:+.0} %", error * 100.0));
         let speed = |speed: Option<f64>| speed.map_or("-".to_owned(), |speed| format!("{speed:.1}"));
         let measured = &outcome.measured;
         // Writing to a string does not fail.

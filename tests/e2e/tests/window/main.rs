@@ -8,6 +8,7 @@ mod crashes;
 mod dark;
 mod database;
 mod first_start;
+mod hub;
 mod keyboard;
 mod models;
 mod replies;
