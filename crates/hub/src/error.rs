@@ -98,7 +98,7 @@ pub enum HubError {
         detail: String,
     },
     /// The answer is larger than any real one.
-    #[error("{host} gave an answer of more than {limit_bytes} bytes, which no real one has.")]
+    #[error("{host} gave an answer of more than {} MB, which no real one has.", limit_bytes.div_ceil(1 << 20))]
     TooLarge {
         /// The computer that was called.
         host: String,

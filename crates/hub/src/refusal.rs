@@ -1,6 +1,7 @@
 //! What the Hub means when it says no, and what a broken connection means.
 
 use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{DATE, HeaderMap};
@@ -117,20 +118,23 @@ impl Hub {
             return HubError::Timeout { host };
         }
         let mut detail = "the connection broke off".to_owned();
+        let mut garbled = false;
         let mut cause: Option<&(dyn Error + 'static)> = error.source();
         while let Some(error) = cause {
             if let Some(error) = tls_error(error) {
                 return insecure(host, error);
             }
+            // What cannot be unpacked is an I/O error too.
+            garbled |= error.downcast_ref::<io::Error>().is_some_and(|error| {
+                matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput)
+            });
             detail = error.to_string();
             cause = error.source();
         }
-        match error.is_decode() && !error.is_body() {
+        let detail = shown(&detail);
+        match garbled {
             true => HubError::BadAnswer { host, detail },
-            false => HubError::Offline {
-                host,
-                detail: shown(&detail),
-            },
+            false => HubError::Offline { host, detail },
         }
     }
 }
@@ -159,8 +163,8 @@ fn shown(reason: &str) -> String {
 /// An I/O error hides the TLS error that it wraps from `source`.
 fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let inner = error
-        .downcast_ref::<std::io::Error>()
-        .and_then(std::io::Error::get_ref)
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     inner.or_else(|| error.downcast_ref::<rustls::Error>())
 }
@@ -191,8 +195,6 @@ fn clock_off(headers: &HeaderMap, now: SystemTime) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use reqwest::header::HeaderValue;
 
     use super::*;

@@ -6,7 +6,7 @@ use crate::model::Listed;
 use crate::pages::{Page, parse};
 use crate::refusal::Asked;
 use crate::request::{Get, Wanted};
-use crate::search::{FRESH, LONGEST_JSON};
+use crate::search::LONGEST_JSON;
 use crate::tls::host;
 use crate::{Commit, Hub, HubError, HubModel, RepoId, RepoPath, Revision};
 
@@ -116,7 +116,9 @@ impl Hub {
                 cached_at: None,
             })
         };
-        let Page { value, cached_at } = self.page(&format!("repo {url}"), FRESH, fetch).await?;
+        let Page { value, cached_at } = self
+            .page(&format!("repo {url}"), self.shared.timeouts.fresh, fetch)
+            .await?;
         Ok(Repo { cached_at, ..value })
     }
 }

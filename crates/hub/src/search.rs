@@ -1,7 +1,5 @@
 //! Search: models with GGUF files, a page at a time.
 
-use std::time::Duration;
-
 use reqwest::header::{HeaderMap, LINK};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,8 +13,6 @@ use crate::request::{Get, Wanted};
 use crate::{Hub, HubError, HubModel};
 
 pub(crate) const LONGEST_JSON: u64 = 16 << 20;
-/// An answer younger than this is not asked for again: a person types, deletes and types again.
-pub(crate) const FRESH: Duration = Duration::from_secs(60);
 const USUAL_LIMIT: u32 = 20;
 const MOST: u32 = 100;
 /// Characters of a search that are sent.
@@ -116,7 +112,7 @@ impl Hub {
         // The exact bounds are not in the URL, and what is kept has passed them.
         let bounds = (query.min_parameters, query.max_parameters);
         let key = format!("search {url} {bounds:?}");
-        let Page { value, cached_at } = self.page(&key, FRESH, fetch).await?;
+        let Page { value, cached_at } = self.page(&key, self.shared.timeouts.fresh, fetch).await?;
         Ok(SearchPage { cached_at, ..value })
     }
 
