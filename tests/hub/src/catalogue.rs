@@ -211,7 +211,8 @@ impl Catalogue {
             return;
         };
         repo.commit();
-        let seed = repo.commits;
+        // Away from the small numbers that tests choose.
+        let seed = u64::MAX - repo.commits;
         for (path, content) in &mut repo.head.files {
             if is_large(path, content) {
                 *content = Content::generated(content.size(), seed);

@@ -27,6 +27,7 @@ mod catalogue;
 mod cdn;
 mod clock;
 mod content;
+mod demo;
 mod describe;
 mod fault;
 mod hub;
@@ -45,6 +46,7 @@ mod wire;
 
 pub use catalogue::Gate;
 pub use content::Content;
+pub use demo::DemoError;
 pub use fault::{Denial, Fault, FaultHandle, Stage};
 pub use hub::FakeHub;
 pub use limits::Bucket;

@@ -25,6 +25,12 @@ struct Options {
     /// Adds made-up.gguf of so many bytes to the repo hearth-demo/files.
     #[arg(long, value_name = "BYTES")]
     generated: Option<u64>,
+    /// Writes a handful of small models into this folder and offers them, with a list of models to begin with.
+    #[arg(long, value_name = "FOLDER", requires = "bard")]
+    demo: Option<PathBuf>,
+    /// The built-in model's file, for the demonstration.
+    #[arg(long, value_name = "PATH")]
+    bard: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -46,10 +52,13 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     if let Some(bytes) = options.generated {
         files.file("made-up.gguf", Content::generated(bytes, 1));
     }
-    for path in options.file {
+    for path in &options.file {
         let name = path.file_name().ok_or("a file has a name")?.to_string_lossy();
-        let content = Content::path(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let content = Content::path(path).map_err(|error| format!("{}: {error}", path.display()))?;
         hub.repo("hearth-demo/files").file(&name, content);
+    }
+    if let (Some(folder), Some(bard)) = (&options.demo, &options.bard) {
+        hub.demo(folder, bard)?;
     }
     println!("{}", hub.url);
     // Whatever comes, only its end counts.
