@@ -22,6 +22,9 @@ mod suggestions;
 
 pub use app::{App, AppConfig, Start};
 pub use computer::{RunsWell, ThisComputer};
+// What the verdict commands return.
+pub use hearth_fit::Verdict;
+
 pub use discover::{DraftSuggestion, HubPage, HubQuery, HubRow, HubSort, RepoPage, VariantRow, VariantState};
 pub use downloads::Download;
 pub use error::{ErrorCode, ErrorReport};

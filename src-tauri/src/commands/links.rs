@@ -24,7 +24,7 @@ pub async fn open_repo_page(
     shell: State<'_, Shell>,
     repo: String,
 ) -> Result<(), ErrorReport> {
-    open(&handle, &shell.app().await.repo_page(&repo)?)
+    open(&handle, &shell.app().await.repo_page(&repo).await?)
 }
 
 fn open(handle: &AppHandle, url: &str) -> Result<(), ErrorReport> {
