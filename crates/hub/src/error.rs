@@ -148,7 +148,7 @@ pub enum HubError {
         problem: String,
     },
     /// The system has no keychain, or it refuses.
-    #[error("The access token could not be kept in this computer's keychain ({detail}).")]
+    #[error("This computer's keychain does not answer, so no access token can be kept in it ({detail}).")]
     Keychain {
         /// What the keychain said.
         detail: String,

@@ -24,7 +24,7 @@ impl Ranges {
             .first()
             .map_or(new.start, |range| range.start.min(new.start));
         let end = touched.last().map_or(new.end, |range| range.end.max(new.end));
-        self.0.splice(first..after, [start..end]);
+        self.0.splice(first..after, std::iter::once(start..end));
     }
 
     /// Takes a range out; what is not there stays out.

@@ -15,5 +15,6 @@ mod names;
 mod offline;
 mod repository;
 mod search;
+mod secure;
 mod sentences;
 mod setup;
