@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use crate::pages::parse;
 use crate::refusal::Asked;
@@ -58,25 +59,34 @@ impl Hub {
     }
 
     /// The kept token. A keychain that cannot be opened counts as an empty one: what is public needs none.
+    ///
+    /// The keychain is asked once, also where nobody waits for the answer any more: it may be asking a person.
     pub(crate) async fn token(&self) -> Option<Token> {
-        let mut known = self.shared.token.lock().await;
-        if let Some(token) = &*known {
+        if let Some(token) = &*self.shared.token.lock().await {
             return token.clone();
         }
-        let vault = self.shared.vault.clone();
-        let token = match tokio::time::timeout(KEYCHAIN_TIMEOUT, blocking(move || vault.read())).await {
-            Ok(Ok(token)) => token,
-            Ok(Err(error)) => {
-                tracing::info!(%error, "no access token");
-                None
+        let shared = self.shared.clone();
+        let asking = tokio::spawn(async move {
+            let mut known = shared.token.lock().await;
+            if let Some(token) = &*known {
+                return token.clone();
             }
-            Err(_) => {
-                tracing::warn!("the keychain did not answer; going on without an access token");
-                None
-            }
-        };
-        *known = Some(token.clone());
-        token
+            let vault = shared.vault.clone();
+            let token = match timeout(KEYCHAIN_TIMEOUT, blocking(move || vault.read())).await {
+                Ok(Ok(token)) => token,
+                Ok(Err(error)) => {
+                    tracing::info!(%error, "no access token");
+                    None
+                }
+                Err(_) => {
+                    tracing::warn!("the keychain did not answer; going on without an access token");
+                    None
+                }
+            };
+            *known = Some(token.clone());
+            token
+        });
+        asking.await.unwrap_or_default()
     }
 
     /// Whether the Hub, asked about the kept token alone, does not know it.

@@ -67,8 +67,13 @@ impl Hub {
     }
 
     pub(crate) async fn ask_once(&self, get: &Get) -> Result<Answer, HubError> {
+        // Before the clock runs: a person may have to unlock the keychain.
+        let token = match &get.token {
+            Some(token) => Some(token.clone()),
+            None => self.token().await,
+        };
         tokio::time::timeout(self.shared.timeouts.answer, async {
-            let response = self.follow(get).await?;
+            let response = self.follow(get, token.as_ref()).await?;
             let status = response.status();
             if !matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
                 return Err(match self.is_own(response.url()) {
@@ -87,10 +92,10 @@ impl Hub {
 
     /// Follows redirects. The token goes to the Hub's own address only, and a safe connection never leads to an open
     /// one.
-    async fn follow(&self, get: &Get) -> Result<Response, HubError> {
+    async fn follow(&self, get: &Get, token: Option<&Token>) -> Result<Response, HubError> {
         let mut url = get.url.clone();
         for _ in 0..=MOST_REDIRECTS {
-            let response = self.send(&url, get).await?;
+            let response = self.send(&url, get, token).await?;
             let next = match response.status().is_redirection() {
                 true => response
                     .headers()
@@ -116,15 +121,11 @@ impl Hub {
     }
 
     /// One request, without following where it leads.
-    async fn send(&self, url: &Url, get: &Get) -> Result<Response, HubError> {
+    async fn send(&self, url: &Url, get: &Get, token: Option<&Token>) -> Result<Response, HubError> {
         let own = self.is_own(url);
         let mut request = self.shared.client.get(url.clone());
         if own {
             self.shared.gates.pass(url).await?;
-            let token = match &get.token {
-                Some(token) => Some(token.clone()),
-                None => self.token().await,
-            };
             if let Some(token) = token {
                 request = request.bearer_auth(token.secret());
             }

@@ -1,7 +1,10 @@
 //! Gated repositories and the access token.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use hearth_fake_hub::{Content, Denial, Fault, Gate, Server};
-use hearth_hub::{HubError, SearchQuery, Token, TokenVault};
+use hearth_hub::{Hub, HubConfig, HubError, SearchQuery, Timeouts, Token, TokenVault};
 
 use crate::setup::{REPO, Setup, TOKEN, Vault, path, repo_id};
 
@@ -148,4 +151,47 @@ fn what_cannot_be_a_token_is_none() {
     ] {
         assert_eq!(Token::new(text), None, "{text:?}");
     }
+}
+
+/// A keychain that takes its time, as one does that asks a person.
+#[derive(Debug, Default)]
+struct Slow(std::sync::atomic::AtomicU32);
+
+impl TokenVault for Slow {
+    fn read(&self) -> Result<Option<Token>, HubError> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(300));
+        Ok(Token::new(TOKEN))
+    }
+
+    fn keep(&self, _: &Token) -> Result<(), HubError> {
+        Ok(())
+    }
+
+    fn forget(&self) -> Result<(), HubError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_person_is_asked_for_the_keychain_once_however_often_a_search_is_begun_anew() {
+    let setup = Setup::new().await;
+    setup.fake.account("ada", TOKEN);
+    let slow = Arc::new(Slow::default());
+    let hub = Hub::new(HubConfig {
+        endpoint: setup.fake.url.parse().unwrap(),
+        store: setup.store.clone(),
+        token: slow.clone(),
+        timeouts: Timeouts::default(),
+    })
+    .unwrap();
+    let query = SearchQuery::default();
+    for _ in 0..3 {
+        let typing = hub.search(&query);
+        // Given up, as the search of a word is when the next letter is typed.
+        let _ = tokio::time::timeout(Duration::from_millis(20), typing).await;
+    }
+    hub.search(&query).await.unwrap();
+    assert_eq!(slow.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert!(setup.asked().iter().all(|request| request.had_authorization));
 }
