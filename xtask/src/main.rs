@@ -42,6 +42,9 @@ enum Task {
     Build,
     /// Set up, build and open the app.
     Run {
+        /// Beside a Hub on this computer with small models of its own: nothing needs the internet.
+        #[arg(long)]
+        demo: bool,
         /// Passed on to the app.
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -74,7 +77,8 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Setup => setup::run(&project, setup::Scope::Run),
         Task::Build => build::run(&project),
-        Task::Run { arguments } => build::run_app(&project, &arguments),
+        Task::Run { demo: true, arguments } => build::run_demo(&project, &arguments),
+        Task::Run { arguments, .. } => build::run_app(&project, &arguments),
         Task::Test(options) => return test::run(&project, &options),
         Task::Tidy => tidy::run(&project),
         Task::Bench(arguments) => bench::run(&project, arguments),
