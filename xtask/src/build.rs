@@ -42,7 +42,12 @@ pub fn run_app(project: &Project, arguments: &[String]) -> Result<()> {
 /// that the whole way from search to answer can be tried with no internet.
 pub fn run_demo(project: &Project, arguments: &[String]) -> Result<()> {
     run(project)?;
-    command::run(command::cargo(project, &project.root).args(["build", "--locked", "-p", "hearth-fake-hub"]))?;
+    command::run(command::cargo(project, &project.root).args([
+        "build",
+        "--locked",
+        "-p",
+        "hearth-fake-hub",
+    ]))?;
     let folder = project.target.join("demo");
     let mut hub = Command::new(project.executable("debug", "fake-hub"))
         .arg("--demo")
@@ -55,13 +60,19 @@ pub fn run_demo(project: &Project, arguments: &[String]) -> Result<()> {
         .spawn()
         .context("cannot start the demonstration's Hub")?;
     let mut url = String::new();
-    let output = hub.stdout.take().context("the demonstration's Hub has no output")?;
+    let output = hub
+        .stdout
+        .take()
+        .context("the demonstration's Hub has no output")?;
     BufReader::new(output).read_line(&mut url)?;
     let mut app = Command::new(desktop(project));
     app.env("HF_ENDPOINT", url.trim())
         .env("HF_HOME", folder.join("huggingface"))
         .env("HEARTH_DATA", folder.join("data"))
-        .env("HEARTH_SUGGESTIONS", folder.join("models").join("suggestions.json"));
+        .env(
+            "HEARTH_SUGGESTIONS",
+            folder.join("models").join("suggestions.json"),
+        );
     let closed = command::run(app.args(arguments));
     drop(hub.stdin.take());
     hub.wait()?;

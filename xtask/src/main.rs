@@ -77,7 +77,10 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Setup => setup::run(&project, setup::Scope::Run),
         Task::Build => build::run(&project),
-        Task::Run { demo: true, arguments } => build::run_demo(&project, &arguments),
+        Task::Run {
+            demo: true,
+            arguments,
+        } => build::run_demo(&project, &arguments),
         Task::Run { arguments, .. } => build::run_app(&project, &arguments),
         Task::Test(options) => return test::run(&project, &options),
         Task::Tidy => tidy::run(&project),
