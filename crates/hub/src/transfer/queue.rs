@@ -3,7 +3,7 @@
 //! One task owns it. What each transfer is doing is written in the store before anyone is told, so the queue is the
 //! same after a kill: what ran goes on, what waited waits, what was paused stays paused.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -404,9 +404,24 @@ impl Queue {
             Ok(records) => records,
             Err(error) => return tracing::error!(%error, "the queue of downloads cannot be read"),
         };
-        let room = self.context.limits.at_once.max(1) - self.running.len();
-        let waiting = |record: &TransferRecord| record.state == TransferState::Queued;
-        for record in records.into_iter().filter(waiting).take(room) {
+        let mut fetched: HashSet<(String, String)> = HashSet::new();
+        for record in records
+            .iter()
+            .filter(|record| self.running.contains_key(&record.id))
+        {
+            fetched.extend(blobs(record));
+        }
+        for record in records {
+            if self.running.len() >= self.context.limits.at_once.max(1) {
+                return;
+            }
+            // Two downloads of one file wait for each other: the second will find it there.
+            let ready =
+                record.state == TransferState::Queued && !blobs(&record).any(|blob| fetched.contains(&blob));
+            if !ready {
+                continue;
+            }
+            fetched.extend(blobs(&record));
             if let Err(error) = self.begin(record).await {
                 return tracing::error!(%error, "a download could not be started");
             }
@@ -521,6 +536,12 @@ impl Running {
         }
         self.stop.cancel();
     }
+}
+
+/// What a transfer still has to fetch: repositories and names of blobs.
+fn blobs(record: &TransferRecord) -> impl Iterator<Item = (String, String)> + '_ {
+    let missing = record.files.iter().filter(|file| !file.complete);
+    missing.map(|file| (record.repo.clone(), file.etag.clone()))
 }
 
 fn wants_the_same(record: &TransferRecord, new: &NewTransfer) -> bool {

@@ -114,7 +114,10 @@ pub(crate) async fn run(
             // Another program may have removed what was finished hours ago.
             std::fs::metadata(&item.place.file).map_err(about(&item.place.file))?;
         }
-        note_main(&context.cache, &manifest.repo, &manifest.commit)?;
+        // A courtesy to other tools, for want of which no finished download fails.
+        if let Err(error) = note_main(&context.cache, &manifest.repo, &manifest.commit) {
+            tracing::warn!(%error, "other tools are not told which commit main is");
+        }
         Ok(manifest.items.into_iter().map(|item| item.place.file).collect())
     });
     Ok(Outcome::Finished(paths.await?))
@@ -142,6 +145,7 @@ async fn take_what_is_there(
                 .complete_transfer_file(id, item.file.ordinal)
                 .await?;
             item.file.complete = true;
+            item.file.segments.clear();
         }
         if stop.is_cancelled() {
             return Ok(false);

@@ -1,0 +1,150 @@
+//! A disk that is really full: small file systems that only root may mount.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hearth_hub::HubCache;
+use hearth_store::TransferState;
+
+use crate::setup::{FILE, SIZE, Setup, limits};
+
+/// A mounted file system; unmounted when dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    /// Mounts, or says why this machine does not let us.
+    fn mount(at: &Path, arguments: &[&str]) -> Option<Self> {
+        fs::create_dir(at).unwrap();
+        let mounted = Command::new("mount").args(arguments).arg(at).output();
+        match mounted {
+            Ok(output) if output.status.success() => Some(Self(at.to_path_buf())),
+            Ok(output) => {
+                println!("skipped: {}", String::from_utf8_lossy(&output.stderr).trim());
+                None
+            }
+            Err(error) => {
+                println!("skipped: no mount here: {error}");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: the queue may still be closing its files.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// Fills a disk up to the last byte.
+fn fill(disk: &Disk) -> PathBuf {
+    use std::io::Write as _;
+    let path = disk.0.join("ballast");
+    let mut file = fs::File::create(&path).unwrap();
+    let block = vec![1; 1 << 16];
+    while file.write_all(&block).and_then(|()| file.sync_data()).is_ok() {}
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn space_that_is_reserved_cannot_be_taken_by_others_in_the_middle() {
+    let mut setup = Setup::new().await;
+    let options = format!("size={}", SIZE + SIZE / 5);
+    let Some(disk) = Disk::mount(
+        &setup.folder.path().join("disk"),
+        &["-t", "tmpfs", "-o", &options, "tmpfs"],
+    ) else {
+        return;
+    };
+    setup.cache = HubCache::at(disk.0.join("hub"));
+    setup.hub.bandwidth(Some(4_000_000));
+    let mut open = setup.open(limits()).await;
+    let queued = open.transfers.queue(setup.wanted(&[FILE])).await.unwrap();
+    open.until_done_bytes(&queued.id, SIZE / 8).await;
+    fill(&disk);
+    setup.hub.bandwidth(None);
+    assert_eq!(open.end(&queued.id).await.state, TransferState::Done);
+    setup.assert_right(FILE);
+    open.close().await;
+}
+
+/// ext2 cannot reserve. Depending on the kernel, a full one says so at the write or only at the sync.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_up_in_the_middle_keeps_what_is_there() {
+    let mut setup = Setup::new().await;
+    let image = setup.folder.path().join("image");
+    fs::File::create(&image).unwrap().set_len(2 * SIZE).unwrap();
+    let made = Command::new("mkfs.ext2")
+        .args(["-q", "-m", "0"])
+        .arg(&image)
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        println!("skipped: no mkfs.ext2 here");
+        return;
+    }
+    let at = setup.folder.path().join("disk");
+    let Some(disk) = Disk::mount(&at, &["-o", "loop", &image.display().to_string()]) else {
+        return;
+    };
+    setup.cache = HubCache::at(disk.0.join("hub"));
+    setup.hub.bandwidth(Some(4_000_000));
+    let mut open = setup.open(limits()).await;
+    let queued = open.transfers.queue(setup.wanted(&[FILE])).await.unwrap();
+    open.until_done_bytes(&queued.id, SIZE / 8).await;
+    let ballast = fill(&disk);
+    let end = open.end(&queued.id).await;
+    assert_eq!(end.state, TransferState::Failed);
+    let sentence = end.error.unwrap();
+    assert!(
+        sentence.contains("is full") && sentence.contains("is kept"),
+        "{sentence}"
+    );
+    assert!(end.done_bytes >= SIZE / 16, "{} bytes are kept", end.done_bytes);
+
+    fs::remove_file(ballast).unwrap();
+    let sent_before = setup.sent();
+    setup.hub.bandwidth(None);
+    open.transfers.resume(&queued.id).await.unwrap();
+    open.until_state(&queued.id, TransferState::Done).await;
+    setup.assert_right(FILE);
+    assert!(
+        setup.sent() - sent_before <= SIZE - end.done_bytes,
+        "nothing that was kept is fetched again"
+    );
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_has_no_room_for_the_last_name_keeps_the_whole_file() {
+    let mut setup = Setup::new().await;
+    // Names cost an inode each: root, ballast's folder, hub, repository, blobs and the part file, and none is left
+    // for the snapshot.
+    let options = format!("size={},nr_inodes=64", 2 * SIZE);
+    let Some(disk) = Disk::mount(
+        &setup.folder.path().join("disk"),
+        &["-t", "tmpfs", "-o", &options, "tmpfs"],
+    ) else {
+        return;
+    };
+    setup.cache = HubCache::at(disk.0.join("hub"));
+    setup.hub.bandwidth(Some(8_000_000));
+    let mut open = setup.open(limits()).await;
+    let queued = open.transfers.queue(setup.wanted(&[FILE])).await.unwrap();
+    open.until_done_bytes(&queued.id, SIZE / 8).await;
+    let ballast = disk.0.join("ballast");
+    fs::create_dir(&ballast).unwrap();
+    while let Ok(_name) = fs::File::create(ballast.join(fastrand::u64(..).to_string())) {}
+    let end = open.end(&queued.id).await;
+    let sentence = end.error.unwrap();
+    assert!(sentence.contains("is full"), "{sentence}");
+
+    fs::remove_dir_all(ballast).unwrap();
+    let sent_before = setup.sent();
+    open.transfers.resume(&queued.id).await.unwrap();
+    open.until_state(&queued.id, TransferState::Done).await;
+    setup.assert_right(FILE);
+    assert_eq!(setup.sent(), sent_before, "not a byte is fetched again");
+    open.close().await;
+}
