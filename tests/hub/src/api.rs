@@ -14,10 +14,9 @@ use serde_json::{Value, json};
 use crate::access::Caller;
 use crate::catalogue::{Repo, Revision};
 use crate::content::{Content, hex};
-use crate::describe::{
-    BRIEF, FULL, model, query_of, sibling, tree_file, tree_folder, unreadable, value_of, wanted,
-};
+use crate::describe::{BRIEF, FULL, model, sibling, tree_file, tree_folder, wanted};
 use crate::paging::Page;
+use crate::query::{query_of, value_of};
 use crate::refusal::Refusal;
 use crate::state::State;
 use sha1::{Digest, Sha1};
@@ -149,7 +148,8 @@ pub(crate) async fn paths_info(
 ) -> Result<Response, Refusal> {
     let repo = state.repo(&caller, &org, &name, &uri)?;
     let revision = at(&repo, &revision)?;
-    let asked: Paths = serde_json::from_slice(&body).map_err(|error| unreadable(&error.to_string()))?;
+    let asked: Paths =
+        serde_json::from_slice(&body).map_err(|error| Refusal::unreadable(error.to_string()))?;
     let mut entries = Vec::new();
     for path in &asked.paths {
         if let Some(content) = revision.files.get(path) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -12,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 /// Bytes that one piece of a disk file or of a made-up file holds at most.
 const PIECE: u64 = 256 * 1024;
+static ZEROS: [u8; PIECE as usize] = [0; PIECE as usize];
 /// Distinct places at which a piece of a made-up file can begin in the noise. A power of two.
 const STARTS: u64 = 1 << 20;
 
@@ -33,6 +35,10 @@ enum Source {
     /// a piece that lands in the wrong place is seen.
     Generated {
         noise: Bytes,
+    },
+    /// These bytes and then zeros.
+    Hollow {
+        head: Bytes,
     },
 }
 
@@ -64,6 +70,23 @@ impl Content {
             .flat_map(|_| splitmix(&mut state).to_le_bytes())
             .collect();
         Self::new(Source::Generated { noise: noise.into() }, size)
+    }
+
+    /// A file too large to be worth making: `head`, then zeros up to `size`. The sums that are told of
+    /// it are made up, so a download of it is found damaged once it is whole.
+    pub(crate) fn hollow(head: Vec<u8>, size: u64) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&head);
+        let beginning = hasher.finish();
+        let sum = |what: &str| hex(&Sha256::digest(format!("{what} {size} {beginning}")));
+        let hashes = Hashes {
+            sha256: sum("bytes"),
+            git: sum("blob")[..40].to_owned(),
+            xet: sum("chunks"),
+        };
+        let content = Self::new(Source::Hollow { head: head.into() }, size);
+        content.0.hashes.get_or_init(|| hashes);
+        content
     }
 
     fn new(source: Source, size: u64) -> Self {
@@ -140,6 +163,10 @@ impl Content {
                 let from = (window + within) as usize;
                 Ok(noise.slice(from..from + length as usize))
             }
+            Source::Hollow { head } if start < head.len() as u64 => {
+                Ok(head.slice(start as usize..end.min(head.len() as u64) as usize))
+            }
+            Source::Hollow { .. } => Ok(Bytes::from_static(&ZEROS[..length as usize])),
             Source::Disk(path) => {
                 let mut file = File::open(path)?;
                 file.seek(SeekFrom::Start(start))?;
@@ -247,6 +274,16 @@ mod tests {
             .map(|piece| content.read(piece * PIECE, 32).unwrap())
             .collect();
         assert_eq!(starts.len(), 4096);
+    }
+
+    #[test]
+    fn a_hollow_file_begins_as_it_should_and_goes_on_with_zeros() {
+        let content = Content::hollow(b"GGUF".to_vec(), 40_000_000_000);
+        assert_eq!(content.read(2, 4).unwrap(), b"UF\0\0");
+        assert_eq!(content.read(39_999_999_998, 10).unwrap(), [0; 2]);
+        assert_eq!(content.sha256().unwrap().len(), 64);
+        let other = Content::hollow(b"GGML".to_vec(), 40_000_000_000);
+        assert_ne!(content.sha256().unwrap(), other.sha256().unwrap());
     }
 
     #[test]

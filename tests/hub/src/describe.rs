@@ -1,6 +1,5 @@
 //! Models and files as the Hub's JSON has them.
 
-use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::catalogue::{Gate, Repo, is_large};
@@ -222,24 +221,4 @@ async fn git_name(path: &str, content: &Content) -> Result<String, Refusal> {
         return Ok(pointer.hashes_soon().await?.git);
     }
     Ok(content.hashes_soon().await?.git)
-}
-
-/// The keys and values of a query, decoded, in their order.
-pub(crate) fn query_of(uri: &axum::http::Uri) -> Vec<(String, String)> {
-    form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
-        .into_owned()
-        .collect()
-}
-
-/// The first value of a key.
-pub(crate) fn value_of<'a>(query: &'a [(String, String)], key: &str) -> Option<&'a str> {
-    query
-        .iter()
-        .find(|(known, _)| known == key)
-        .map(|(_, value)| value.as_str())
-}
-
-/// 422 for JSON that is not what was asked for.
-pub(crate) fn unreadable(why: &str) -> Refusal {
-    Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, None, why.to_owned())
 }

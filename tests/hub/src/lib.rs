@@ -36,6 +36,7 @@ mod log;
 mod lookup;
 mod page;
 mod paging;
+mod query;
 mod ranges;
 mod refusal;
 mod repo;

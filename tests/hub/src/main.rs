@@ -25,7 +25,7 @@ struct Options {
     /// Adds made-up.gguf of so many bytes to the repo hearth-demo/files.
     #[arg(long, value_name = "BYTES")]
     generated: Option<u64>,
-    /// Writes a handful of small models into this folder and offers them, with a list of models to begin with.
+    /// Writes small models into this folder and offers them among others, with a list of models to begin with.
     #[arg(long, value_name = "FOLDER", requires = "bard")]
     demo: Option<PathBuf>,
     /// The built-in model's file, for the demonstration.
@@ -59,6 +59,10 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     }
     if let (Some(folder), Some(bard)) = (&options.demo, &options.bard) {
         hub.demo(folder, bard)?;
+        eprintln!(
+            "The token {} opens a gated model once the terms on its page are accepted.",
+            FakeHub::DEMO_TOKEN
+        );
     }
     println!("{}", hub.url);
     // Whatever comes, only its end counts.

@@ -65,6 +65,11 @@ impl Refusal {
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::Error(StatusCode::BAD_REQUEST, None, message.into())
     }
+
+    /// JSON that is not what was asked for.
+    pub fn unreadable(why: String) -> Self {
+        Self::Error(StatusCode::UNPROCESSABLE_ENTITY, None, why)
+    }
 }
 
 impl From<std::io::Error> for Refusal {

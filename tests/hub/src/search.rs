@@ -9,8 +9,9 @@ use axum::response::Response;
 
 use crate::access::Caller;
 use crate::catalogue::{Gate, Repo};
-use crate::describe::{BRIEF, model, query_of, value_of, wanted};
+use crate::describe::{BRIEF, model, wanted};
 use crate::paging::Page;
+use crate::query::{query_of, value_of};
 use crate::refusal::Refusal;
 use crate::state::State;
 
