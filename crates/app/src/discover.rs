@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hearth_fit::{Label, Plan, Shape, Verdict, quick_label, same_vocabulary, verdict};
+use hearth_fit::{Label, Plan, Reason, Shape, Verdict, quick_label, same_vocabulary, verdict};
 use hearth_gguf::Header;
 use hearth_hub::{Gated, HubModel, Repo, RepoId, SearchQuery, Sort, Variant, variants};
 use serde::{Deserialize, Serialize};
@@ -436,8 +436,11 @@ impl App {
         let hub = self.online().await?.hub;
         let metadata = hub.metadata(id, &open.repo.commit, &first.path).await?;
         let shape = |variant: &Variant| {
-            let shape = Shape::estimated(&metadata, variant.size_bytes).map_err(|reason| reason.to_string());
-            (variant.name.clone(), shape)
+            let shape = match unreadable(&variant.name) {
+                Some(reason) => Err(reason),
+                None => Shape::estimated(&metadata, variant.size_bytes),
+            };
+            (variant.name.clone(), shape.map_err(|reason| reason.to_string()))
         };
         Ok(open.variants.iter().map(shape).collect())
     }
@@ -515,6 +518,19 @@ impl OpenRepos {
 /// The context that a verdict is first shown for: enough for a first chat, or all that the model knows.
 pub(crate) fn first_context(shape: &Shape) -> u64 {
     FIRST_CONTEXT.min(shape.reliable_context)
+}
+
+/// Why a quantisation of this name cannot be read, before its header has been: the first bytes of one file say nothing
+/// of the number formats in another.
+fn unreadable(variant: &str) -> Option<Reason> {
+    let format = variant.trim_start_matches("UD-");
+    let unknown = ["IQ", "TQ", "MXFP4", "NVFP4"];
+    unknown
+        .iter()
+        .any(|family| format.starts_with(family))
+        .then(|| Reason::TensorType {
+            tensor_type: format.to_owned(),
+        })
 }
 
 /// Marks the one to take: the largest that fits, but none larger than Q8_0, which nobody tells from the original.
