@@ -2,6 +2,8 @@
 //! on its last line for programs.
 
 #[cfg(feature = "bench")]
+mod download;
+#[cfg(feature = "bench")]
 mod engine;
 #[cfg(feature = "bench")]
 mod fit;
@@ -50,6 +52,8 @@ pub struct BenchArguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum BenchName {
+    /// Hearth's downloads beside curl's, and under kills and the faults of servers.
+    Download,
     /// Decode, prompt, memory and load of hearth-worker beside llama.cpp.
     Engine,
     /// The verdict's memory and speed beside what is measured.
@@ -59,6 +63,7 @@ enum BenchName {
 impl BenchName {
     fn as_str(self) -> &'static str {
         match self {
+            Self::Download => "download",
             Self::Engine => "engine",
             Self::Fit => "fit",
         }
@@ -67,6 +72,7 @@ impl BenchName {
     #[cfg(feature = "bench")]
     fn run(self, options: &BenchOptions) -> Result<Metrics> {
         match self {
+            Self::Download => download::run(options),
             Self::Engine => engine::run(options),
             Self::Fit => fit::run(options),
         }
