@@ -7,10 +7,13 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "common/client.rs"]
+mod client;
+
 use std::time::Duration;
 
 use hearth_fake_hub::{Bucket, FakeHub, Gate};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
 const HEN: &str = "hearth-demo/hen-GGUF";
@@ -27,7 +30,10 @@ async fn coop() -> FakeHub {
 }
 
 async fn ask(hub: &FakeHub, path: &str, token: &str) -> Response {
-    let mut request = Client::new().get(format!("{}{path}", hub.url));
+    let mut request = client::builder()
+        .build()
+        .unwrap()
+        .get(format!("{}{path}", hub.url));
     if !token.is_empty() {
         request = request.bearer_auth(token);
     }
@@ -86,7 +92,14 @@ async fn the_terms_are_accepted_on_the_models_page() {
     assert!(page.contains(&form), "{page}");
     let url = format!("{}/{HEN}/ask-access", hub.url);
     assert_eq!(
-        Client::new().post(url).send().await.unwrap().status(),
+        client::builder()
+            .build()
+            .unwrap()
+            .post(url)
+            .send()
+            .await
+            .unwrap()
+            .status(),
         StatusCode::OK
     );
     let reply = ask(&hub, &format!("/{HEN}/resolve/main/hen.gguf"), "hf_ada").await;
@@ -157,7 +170,7 @@ async fn every_reply_of_the_hub_tells_what_is_left() {
         left.unwrap().starts_with("\"api\";r=498;"),
         "also when it says no"
     );
-    let still = Client::builder()
+    let still = client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .unwrap();

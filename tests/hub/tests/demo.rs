@@ -7,14 +7,17 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "common/client.rs"]
+mod client;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use hearth_fake_hub::{DemoError, FakeHub};
 use hearth_gguf::Header;
+use reqwest::StatusCode;
 use reqwest::header::RANGE;
-use reqwest::{Client, StatusCode};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -37,7 +40,9 @@ async fn the_demonstration_is_what_it_promises() {
 }
 
 async fn json_of(hub: &FakeHub, path: &str) -> Value {
-    let reply = Client::new()
+    let reply = client::builder()
+        .build()
+        .unwrap()
         .get(format!("{}{path}", hub.url))
         .send()
         .await
@@ -54,7 +59,9 @@ async fn files_of(hub: &FakeHub, id: &str) -> Vec<Value> {
 /// Downloads a file and checks it against the sum that the listing tells.
 async fn fetch(hub: &FakeHub, id: &str, file: &Value, into: &Path) -> Header {
     let name = file["rfilename"].as_str().unwrap();
-    let reply = Client::new()
+    let reply = client::builder()
+        .build()
+        .unwrap()
         .get(format!("{}/{id}/resolve/main/{name}", hub.url))
         .bearer_auth(FakeHub::DEMO_TOKEN)
         .send()
@@ -113,7 +120,9 @@ async fn every_kind_of_repo_is_there(hub: &FakeHub) {
             tag.starts_with("license:")
         }));
         assert!(model["downloads"].as_u64().unwrap() > 0);
-        let card = Client::new()
+        let card = client::builder()
+            .build()
+            .unwrap()
             .get(format!("{}/{id}/resolve/main/README.md", hub.url))
             .bearer_auth(FakeHub::DEMO_TOKEN)
             .send()
@@ -161,7 +170,9 @@ async fn a_model_that_is_only_shown_has_a_true_header_and_size(hub: &FakeHub, fo
     let size = file["size"].as_u64().unwrap();
     assert!((38_000_000_000..45_000_000_000).contains(&size), "{size}");
     let name = file["rfilename"].as_str().unwrap();
-    let reply = Client::new()
+    let reply = client::builder()
+        .build()
+        .unwrap()
         .get(format!("{}/{id}/resolve/main/{name}", hub.url))
         .header(RANGE, "bytes=0-9999999")
         .send()
@@ -212,7 +223,13 @@ async fn the_program_prints_its_url_and_ends_with_its_input() {
         .unwrap();
     let url = url.trim();
     let get = async |path: &str| {
-        let reply = reqwest::get(format!("{url}/hearth-demo/{path}")).await.unwrap();
+        let reply = client::builder()
+            .build()
+            .unwrap()
+            .get(format!("{url}/hearth-demo/{path}"))
+            .send()
+            .await
+            .unwrap();
         reply.bytes().await.unwrap()
     };
     assert_eq!(get("files/resolve/main/own.gguf").await, "GGUF of one's own");
@@ -221,5 +238,14 @@ async fn the_program_prints_its_url_and_ends_with_its_input() {
     assert_eq!(get("Bard-2M-GGUF/resolve/main/Bard-2M-Q8_0.gguf").await, bard);
     drop(program.stdin.take());
     assert!(program.wait().unwrap().success());
-    assert!(reqwest::get(url).await.unwrap_err().is_connect());
+    assert!(
+        client::builder()
+            .build()
+            .unwrap()
+            .get(url)
+            .send()
+            .await
+            .unwrap_err()
+            .is_connect()
+    );
 }

@@ -7,6 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "common/client.rs"]
+mod client;
+
 use std::time::Duration;
 
 use hearth_fake_hub::{Content, Denial, FakeHub, Fault, Server, Stage};
@@ -345,7 +348,13 @@ async fn a_redirect_leads_to_itself() {
         (heard.status, heard.header("location")),
         (302, Some(url.as_str()))
     );
-    let error = reqwest::get(&url).await.unwrap_err();
+    let error = client::builder()
+        .build()
+        .unwrap()
+        .get(&url)
+        .send()
+        .await
+        .unwrap_err();
     assert!(error.is_redirect(), "{error}");
     hub.clear_faults();
     assert_sound(&hub).await;

@@ -7,6 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "common/client.rs"]
+mod client;
+
 use std::time::Duration;
 
 use hearth_fake_hub::{Content, FakeHub, Server};
@@ -31,7 +34,7 @@ async fn fox() -> FakeHub {
 
 /// A client that shows redirects instead of following them.
 fn still() -> Client {
-    Client::builder().redirect(Policy::none()).build().unwrap()
+    client::builder().redirect(Policy::none()).build().unwrap()
 }
 
 fn header(headers: &HeaderMap, name: impl reqwest::header::AsHeaderName) -> &str {
@@ -82,7 +85,7 @@ async fn ranges_are_exact() {
     let path = "sub folder/fox-Q8_0.gguf";
     let content = hub.repo(FOX).content(path).unwrap();
     let url = format!("{}/{FOX}/resolve/main/sub%20folder/fox-Q8_0.gguf", hub.url);
-    let client = Client::new();
+    let client = client::builder().build().unwrap();
     for (range, told, start, length) in [
         ("bytes=0-0", "bytes 0-0/1000000", 0, 1),
         (
@@ -121,7 +124,9 @@ async fn if_range_with_the_sha256_gives_the_whole_file() {
     let url = format!("{}/{FOX}/resolve/main/fox-Q8_0.gguf", hub.url);
     let sha256 = hub.repo(FOX).content("fox-Q8_0.gguf").unwrap().sha256().unwrap();
     let ask = |etag: String| {
-        Client::new()
+        client::builder()
+            .build()
+            .unwrap()
             .get(&url)
             .header(RANGE, "bytes=0-9")
             .header(IF_RANGE, etag)
@@ -175,7 +180,7 @@ async fn a_small_file_is_on_the_hub_itself() {
         "{there}"
     );
 
-    let reply = Client::new().get(&url).send().await.unwrap();
+    let reply = client::builder().build().unwrap().get(&url).send().await.unwrap();
     assert_eq!(header(reply.headers(), "x-repo-commit"), sha);
     let etag = header(reply.headers(), ETAG).to_owned();
     assert_eq!(etag.len(), 42, "a sha1 in quotation marks");
@@ -183,7 +188,9 @@ async fn a_small_file_is_on_the_hub_itself() {
         reply.text().await.unwrap(),
         "---\nlicense: apache-2.0\n---\n# Fox\n"
     );
-    let known = Client::new()
+    let known = client::builder()
+        .build()
+        .unwrap()
         .get(&url)
         .header(IF_NONE_MATCH, etag)
         .send()
@@ -212,9 +219,11 @@ async fn very_large_files_are_only_given_in_ranges() {
     let hub = fox().await;
     hub.largest_whole(SIZE - 1);
     let url = format!("{}/{FOX}/resolve/main/fox-Q8_0.gguf", hub.url);
-    let whole = Client::new().get(&url).send().await.unwrap();
+    let whole = client::builder().build().unwrap().get(&url).send().await.unwrap();
     assert_eq!(whole.status(), StatusCode::BAD_REQUEST);
-    let range = Client::new()
+    let range = client::builder()
+        .build()
+        .unwrap()
         .get(&url)
         .header(RANGE, "bytes=0-")
         .send()
@@ -228,7 +237,7 @@ async fn every_request_is_in_the_log() {
     let hub = fox().await;
     hub.account("ada", "hf_ada");
     let url = format!("{}/{FOX}/resolve/main/fox-Q8_0.gguf", hub.url);
-    let client = Client::new();
+    let client = client::builder().build().unwrap();
     let request = client.get(&url).bearer_auth("hf_ada").header(RANGE, "bytes=0-99");
     request.send().await.unwrap().bytes().await.unwrap();
     let [redirect, file] = &hub.requests()[..] else {

@@ -7,9 +7,12 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "common/client.rs"]
+mod client;
+
 use hearth_fake_hub::{Content, FakeHub, Gate};
 use reqwest::header::LINK;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
 const FOX: &str = "hearth-demo/fox-GGUF";
@@ -48,7 +51,9 @@ async fn shelf() -> FakeHub {
 }
 
 async fn get(hub: &FakeHub, path: &str) -> Response {
-    Client::new()
+    client::builder()
+        .build()
+        .unwrap()
         .get(format!("{}{path}", hub.url))
         .send()
         .await
@@ -154,7 +159,7 @@ async fn pages_are_linked() {
     let mut url = format!("{}/api/models?sort=downloads&limit=3&expand=downloads", hub.url);
     let mut seen: Vec<Vec<u64>> = Vec::new();
     loop {
-        let reply = Client::new().get(&url).send().await.unwrap();
+        let reply = client::builder().build().unwrap().get(&url).send().await.unwrap();
         let link = reply
             .headers()
             .get(LINK)
@@ -179,7 +184,13 @@ async fn pages_are_linked() {
     }
     assert_eq!(seen, [vec![6, 5, 4], vec![3, 2, 1], vec![0]]);
     let elsewhere = url.replace("sort=downloads", "sort=likes");
-    let reply = Client::new().get(elsewhere).send().await.unwrap();
+    let reply = client::builder()
+        .build()
+        .unwrap()
+        .get(elsewhere)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(
         reply.status(),
         StatusCode::BAD_REQUEST,
@@ -241,7 +252,9 @@ async fn a_tree_lists_folders_in_pages() {
     assert_ne!(large["xetHash"], large["lfs"]["oid"]);
     assert_eq!(first[0].get("lfs"), None);
     let next = link.trim_start_matches('<').split('>').next().unwrap();
-    let second: Value = Client::new()
+    let second: Value = client::builder()
+        .build()
+        .unwrap()
         .get(next)
         .send()
         .await
@@ -276,7 +289,14 @@ async fn paths_info_is_silent_about_what_is_not_there() {
     let hub = shelf().await;
     let url = format!("{}/api/models/{FOX}/paths-info/main", hub.url);
     let asked = json!({ "paths": ["fox-Q8_0.gguf", "gone.gguf", "more"] });
-    let reply = Client::new().post(&url).json(&asked).send().await.unwrap();
+    let reply = client::builder()
+        .build()
+        .unwrap()
+        .post(&url)
+        .json(&asked)
+        .send()
+        .await
+        .unwrap();
     let told: Value = reply.json().await.unwrap();
     assert_eq!(told.as_array().unwrap().len(), 2);
     assert_eq!(
@@ -284,7 +304,14 @@ async fn paths_info_is_silent_about_what_is_not_there() {
         (&json!(1000), &json!("fox-Q8_0.gguf"))
     );
     assert_eq!(told[1]["type"], "directory");
-    let nonsense = Client::new().post(&url).body("paths").send().await.unwrap();
+    let nonsense = client::builder()
+        .build()
+        .unwrap()
+        .post(&url)
+        .body("paths")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(nonsense.status(), StatusCode::UNPROCESSABLE_ENTITY);
 }
 
@@ -322,7 +349,7 @@ async fn a_commit_stays_when_main_moves_on() {
 #[tokio::test]
 async fn a_wrong_case_and_an_old_name_are_redirected() {
     let hub = shelf().await;
-    let still = Client::builder()
+    let still = client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .unwrap();
