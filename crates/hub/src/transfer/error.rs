@@ -168,13 +168,13 @@ pub(crate) enum Trouble {
     NoRanges,
 }
 
+/// Rounded up: who frees what is asked for has freed enough.
 fn gigabytes(bytes: u64) -> String {
-    const MB: f64 = 1e6;
-    let megabytes = bytes as f64 / MB;
+    let megabytes = bytes as f64 / 1e6;
     if megabytes < 1000.0 {
         format!("{:.0} MB", megabytes.ceil())
     } else {
-        format!("{:.1} GB", megabytes / 1000.0)
+        format!("{:.1} GB", (megabytes / 100.0).ceil() / 10.0)
     }
 }
 

@@ -46,7 +46,7 @@ async fn a_download_larger_than_the_disk_is_refused_in_numbers_before_a_byte_is_
     let end = open.pull(wanted).await.unwrap();
     let sentence = end.error.unwrap();
     assert!(
-        sentence.contains("1210567579.8 GB") && sentence.contains("Free"),
+        sentence.contains("1210567579.9 GB") && sentence.contains("Free"),
         "{sentence}"
     );
     assert_eq!(setup.sent(), 0);

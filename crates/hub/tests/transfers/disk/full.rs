@@ -1,4 +1,4 @@
-//! A disk that is really full: small file systems that only root may mount.
+//! Disks that are really full, or read-only: small file systems that only root may mount.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -146,5 +146,29 @@ async fn a_disk_that_has_no_room_for_the_last_name_keeps_the_whole_file() {
     open.until_state(&queued.id, TransferState::Done).await;
     setup.assert_right(FILE);
     assert_eq!(setup.sent(), sent_before, "not a byte is fetched again");
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_read_only_is_named_and_a_retry_goes_on_once_it_is_not() {
+    let mut setup = Setup::new().await;
+    let at = setup.folder.path().join("disk");
+    let Some(disk) = Disk::mount(&at, &["-t", "tmpfs", "-o", "ro", "tmpfs"]) else {
+        return;
+    };
+    setup.cache = HubCache::at(disk.0.join("hub"));
+    let mut open = setup.open(limits()).await;
+    let end = open.pull(setup.wanted(&[FILE])).await.unwrap();
+    let sentence = end.error.unwrap();
+    assert!(sentence.contains("may not be written"), "{sentence}");
+
+    let writable = Command::new("mount")
+        .args(["-o", "remount,rw"])
+        .arg(&disk.0)
+        .status();
+    assert!(writable.unwrap().success());
+    open.transfers.resume(&end.id).await.unwrap();
+    open.until_state(&end.id, TransferState::Done).await;
+    setup.assert_right(FILE);
     open.close().await;
 }
