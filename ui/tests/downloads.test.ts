@@ -185,6 +185,16 @@ test("what has arrived can be chatted with", async () => {
   expect(fake.loadModel).toHaveBeenCalledExactlyOnceWith("llama");
 });
 
+test("what has arrived leaves the list when it is cleared, and what is under way stays", async () => {
+  await openPage([running, download("2", { state: "done" }), download("3", { state: "done" })]);
+  fake.cancelDownload.mockResolvedValue();
+  await userEvent.click(screen.getByRole("button", { name: "Clear the list" }));
+  await settle();
+  expect(fake.cancelDownload.mock.calls).toEqual([["2"], ["3"]]);
+  expect(screen.queryByText("Arrived")).toBeNull();
+  expect(ids()).toEqual(["1"]);
+});
+
 describe("the speed limit", () => {
   const select = () => screen.getByRole<HTMLSelectElement>("combobox", { name: "Speed limit" });
 

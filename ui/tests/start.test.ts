@@ -103,6 +103,16 @@ test("settings are saved as they are chosen, and put back when refused", async (
   expect(screen.getByRole("radio", { name: "Never" })).toBeChecked();
 });
 
+test("how far back a model can look is chosen in the settings", async () => {
+  await openWindow();
+  await userEvent.click(screen.getByTestId("settings"));
+  expect(screen.getByRole("radio", { name: "Auto" })).toBeChecked();
+  fake.setSettings.mockImplementation(async (settings) => settings);
+  await userEvent.click(screen.getByRole("radio", { name: "16K" }));
+  expect(fake.setSettings).toHaveBeenCalledExactlyOnceWith({ ...startOf().settings, context: 16_384 });
+  expect(screen.getByRole("radio", { name: "16K" })).toBeChecked();
+});
+
 // Colours and sizes need a real layout; the tokens have a test of their own.
 const check = async () =>
   (

@@ -58,6 +58,11 @@ export class Downloads {
     }
   }
 
+  /** Takes what has arrived off the list; the models stay. */
+  async clearFinished(): Promise<void> {
+    for (const download of this.finished) await this.cancel(download.id);
+  }
+
   /** Moves it one place up (-1) or down (1) among the pending; false at the end of the list. */
   async move(id: string, by: -1 | 1): Promise<boolean> {
     const { pending } = this;
