@@ -53,8 +53,8 @@ impl From<TransferProgress> for Download {
             bytes_per_second: progress.bytes_per_second,
             seconds_left: progress.seconds_left,
             error: progress
-                .error
-                .map(|sentence| ErrorReport::new(ErrorCode::DownloadFailed, sentence)),
+                .failure
+                .map(|failure| ErrorReport::new(failure.cause.into(), failure.sentence)),
         }
     }
 }

@@ -6,7 +6,7 @@ use hearth_fit::Reason;
 use hearth_hub::HubError;
 use hearth_hub::transfer::TransferError;
 use hearth_library::LibraryError;
-use hearth_store::StoreError;
+use hearth_store::{StoreError, TransferCause};
 use serde::Serialize;
 use serde_json::{Value, json};
 use ts_rs::TS;
@@ -146,33 +146,41 @@ fn fault_code(fault: &Fault) -> ErrorCode {
     }
 }
 
+impl From<TransferCause> for ErrorCode {
+    fn from(cause: TransferCause) -> Self {
+        match cause {
+            TransferCause::Offline => Self::Offline,
+            TransferCause::RateLimited => Self::RateLimited,
+            TransferCause::TokenWrong => Self::TokenWrong,
+            TransferCause::NeedsToken => Self::NeedsToken,
+            TransferCause::Gated => Self::Gated,
+            TransferCause::RepoGone => Self::RepoGone,
+            TransferCause::NotJson => Self::NotJson,
+            TransferCause::ClockOff => Self::ClockOff,
+            TransferCause::DiskFull => Self::DiskFull,
+            TransferCause::FolderGone => Self::FolderGone,
+            TransferCause::Damaged => Self::DownloadDamaged,
+            TransferCause::Other => Self::DownloadFailed,
+        }
+    }
+}
+
 impl From<HubError> for ErrorReport {
     fn from(error: HubError) -> Self {
-        let (code, details) = match &error {
-            HubError::Offline { .. } | HubError::Timeout { .. } | HubError::Insecure { .. } => {
-                (ErrorCode::Offline, None)
-            }
-            HubError::RateLimited { retry_in } => {
-                let seconds = retry_in.as_secs();
-                (ErrorCode::RateLimited, Some(json!({ "retryInSeconds": seconds })))
-            }
-            HubError::TokenWrong => (ErrorCode::TokenWrong, None),
-            HubError::NeedsToken { .. } => (ErrorCode::NeedsToken, None),
+        let code = match &error {
+            HubError::BadName { .. } => ErrorCode::InvalidInput,
+            HubError::BadHeader { .. } => ErrorCode::BadModel,
+            other => match other.cause() {
+                TransferCause::Other => ErrorCode::Internal,
+                cause => cause.into(),
+            },
+        };
+        let details = match &error {
+            HubError::RateLimited { retry_in } => Some(json!({ "retryInSeconds": retry_in.as_secs() })),
             HubError::Gated { repo, with_token, .. } => {
-                let details = json!({ "repo": repo.as_str(), "withToken": with_token });
-                (ErrorCode::Gated, Some(details))
+                Some(json!({ "repo": repo.as_str(), "withToken": with_token }))
             }
-            HubError::RepoNotFound { .. }
-            | HubError::RevisionNotFound { .. }
-            | HubError::EntryNotFound { .. }
-            | HubError::NoGguf { .. } => (ErrorCode::RepoGone, None),
-            HubError::NotJson { .. } | HubError::BadAnswer { .. } | HubError::TooLarge { .. } => {
-                (ErrorCode::NotJson, None)
-            }
-            HubError::ClockOff { .. } => (ErrorCode::ClockOff, None),
-            HubError::BadName { .. } => (ErrorCode::InvalidInput, None),
-            HubError::BadHeader { .. } => (ErrorCode::BadModel, None),
-            _ => (ErrorCode::Internal, None),
+            _ => None,
         };
         let message = format!("{error} {}", error.advice());
         Self {
@@ -185,15 +193,11 @@ impl From<HubError> for ErrorReport {
 
 impl From<TransferError> for ErrorReport {
     fn from(error: TransferError) -> Self {
-        let code = match error {
-            TransferError::Hub(error) => return error.into(),
-            TransferError::Store(error) => return error.into(),
-            TransferError::NoSpace { .. } | TransferError::DiskFull { .. } => ErrorCode::DiskFull,
-            TransferError::FolderGone { .. } | TransferError::ReadOnly { .. } => ErrorCode::FolderGone,
-            TransferError::Damaged { .. } => ErrorCode::DownloadDamaged,
-            _ => ErrorCode::DownloadFailed,
-        };
-        Self::new(code, error.to_string())
+        match error {
+            TransferError::Hub(error) => error.into(),
+            TransferError::Store(error) => error.into(),
+            error => Self::new(error.cause().into(), error.to_string()),
+        }
     }
 }
 

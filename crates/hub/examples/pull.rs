@@ -1,8 +1,9 @@
 //! Downloads one file of a repository, and prints how far it is: for tests and benches that kill it.
 //!
 //! `pull ENDPOINT DATABASE CACHE REPO COMMIT PATH SIZE CHECKSUM [RETRIES [STALL_MS]]`, where the checksum is a
-//! SHA-256, or the git hash of a small file, and a connection that brings nothing for STALL_MS is given up. Run again after a kill it goes on. Prints `start DONE` (bytes that the store remembers), then
-//! `progress DONE TOTAL` lines, and at the end `finished PATH` or `failed SENTENCE`.
+//! SHA-256, or the git hash of a small file, and a connection that brings nothing for STALL_MS is given up. Run again
+//! after a kill it goes on. Prints `start DONE` (bytes that the store remembers), then `progress DONE TOTAL` lines, and at
+//! the end `finished PATH` or `failed SENTENCE`.
 
 #![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use hearth_hub::transfer::{TransferEvent, TransferLimits, Transfers};
 use hearth_hub::{Hub, HubCache, HubConfig, HubError, Timeouts, Token, TokenVault};
-use hearth_store::{NewTransfer, NewTransferFile, Store, TransferState};
+use hearth_store::{NewTransfer, NewTransferFile, Store};
 use tokio::sync::broadcast::error::RecvError;
 
 /// A person without an account.
@@ -51,10 +52,11 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let remembered = store.transfers().await?;
     let done: u64 = remembered
         .iter()
-        .filter(|transfer| transfer.state != TransferState::Done)
         .flat_map(|transfer| &transfer.files)
-        .flat_map(|file| &file.segments)
-        .map(|segment| segment.done)
+        .map(|file| match file.complete {
+            true => file.size_bytes,
+            false => file.segments.iter().map(|segment| segment.done).sum(),
+        })
         .sum();
     println!("start {done}");
     let hub = Hub::new(HubConfig {
@@ -93,10 +95,10 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
                 );
                 return Ok(ExitCode::SUCCESS);
             }
-            Ok(TransferEvent::Progress(progress)) => match progress.error {
+            Ok(TransferEvent::Progress(progress)) => match progress.failure {
                 None => println!("progress {} {}", progress.done_bytes, progress.total_bytes),
-                Some(sentence) => {
-                    println!("failed {sentence}");
+                Some(failure) => {
+                    println!("failed {}", failure.sentence);
                     if retries == 0 {
                         return Ok(ExitCode::FAILURE);
                     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hearth_store::TransferCause;
+
 use crate::names::NameKind;
 use crate::{RepoId, RepoPath, Revision};
 
@@ -159,6 +161,24 @@ pub enum HubError {
 }
 
 impl HubError {
+    /// What kind of thing it is, as far as it decides what can help.
+    pub fn cause(&self) -> TransferCause {
+        match self {
+            Self::Offline { .. } | Self::Timeout { .. } | Self::Insecure { .. } => TransferCause::Offline,
+            Self::RateLimited { .. } => TransferCause::RateLimited,
+            Self::TokenWrong => TransferCause::TokenWrong,
+            Self::NeedsToken { .. } => TransferCause::NeedsToken,
+            Self::Gated { .. } => TransferCause::Gated,
+            Self::RepoNotFound { .. }
+            | Self::RevisionNotFound { .. }
+            | Self::EntryNotFound { .. }
+            | Self::NoGguf { .. } => TransferCause::RepoGone,
+            Self::NotJson { .. } | Self::BadAnswer { .. } | Self::TooLarge { .. } => TransferCause::NotJson,
+            Self::ClockOff { .. } => TransferCause::ClockOff,
+            _ => TransferCause::Other,
+        }
+    }
+
     /// What a person can do about it, in one or two sentences.
     pub fn advice(&self) -> &'static str {
         match self {

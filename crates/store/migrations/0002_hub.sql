@@ -45,10 +45,15 @@ CREATE TABLE transfers (
     name TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'paused', 'failed', 'done')),
     error TEXT,
+    cause TEXT CHECK (cause IN (
+        'offline', 'rateLimited', 'tokenWrong', 'needsToken', 'gated', 'repoGone', 'notJson', 'clockOff', 'diskFull',
+        'folderGone', 'damaged', 'other'
+    )),
     -- The place in the queue. Not UNIQUE: SQLite checks that row by row, and moving one shifts many.
     position INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
-    CHECK (error IS NULL OR state = 'failed')
+    CHECK (error IS NULL OR state = 'failed'),
+    CHECK ((cause IS NULL) = (error IS NULL))
 ) STRICT;
 
 CREATE TABLE transfer_files (

@@ -45,6 +45,9 @@ pub use models::{ModelFileRecord, ModelRecord, NewModel};
 pub use pages::CachedPage;
 pub use reply_writer::{FLUSH_INTERVAL, ReplyWriter};
 pub use store::Store;
-pub use transfers::{NewTransfer, NewTransferFile, Segment, TransferFile, TransferRecord, TransferState};
+pub use transfers::{
+    NewTransfer, NewTransferFile, Segment, TransferCause, TransferFailure, TransferFile, TransferRecord,
+    TransferState,
+};
 pub use turns::Parent;
 pub use types::{Chat, Message, MessageRole, MessageStatus, ReplyStats, StopReason, Turn};

@@ -19,10 +19,51 @@ pub enum TransferState {
     Running,
     /// Waits for the person.
     Paused,
-    /// Ended by an error, which [`TransferRecord::error`] tells; what was fetched is kept.
+    /// Ended by what [`TransferRecord::failure`] tells; what was fetched is kept.
     Failed,
     /// Every file is whole and in its place.
     Done,
+}
+
+/// What kind of thing ended a download, as far as it decides what can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "camelCase")]
+#[sqlx(rename_all = "camelCase")]
+pub enum TransferCause {
+    /// The Hub is out of reach.
+    Offline,
+    /// The Hub asks for a pause.
+    RateLimited,
+    /// The Hub does not accept the access token.
+    TokenWrong,
+    /// Only to be had with an access token.
+    NeedsToken,
+    /// The publisher's conditions have not been accepted.
+    Gated,
+    /// The repo, its version or the file is not there any more.
+    RepoGone,
+    /// Something that is not the Hub answered.
+    NotJson,
+    /// This computer's clock is wrong.
+    ClockOff,
+    /// No space is left.
+    DiskFull,
+    /// The folder is not there or may not be written.
+    FolderGone,
+    /// What arrived is not what was published.
+    Damaged,
+    /// Anything else.
+    Other,
+}
+
+/// Why a download failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TransferFailure {
+    /// What kind of thing it was.
+    pub cause: TransferCause,
+    /// What happened and what to do, for the person.
+    pub sentence: String,
 }
 
 /// A download of some files of one repo at one commit.
@@ -39,8 +80,8 @@ pub struct TransferRecord {
     pub name: String,
     /// What it is doing.
     pub state: TransferState,
-    /// Why it failed, as a sentence for the person.
-    pub error: Option<String>,
+    /// Why it failed.
+    pub failure: Option<TransferFailure>,
     /// Its place in the queue: smaller is earlier. Places have gaps.
     pub position: i64,
     /// When it was asked for, in milliseconds since 1970.
@@ -166,7 +207,7 @@ impl Store {
         found.ok_or_else(|| not_found(id))
     }
 
-    /// Notes what a download is doing. `error` is kept with [`TransferState::Failed`] alone.
+    /// Notes what a download is doing. `failure` is kept with [`TransferState::Failed`] alone.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] where none has this id.
@@ -174,13 +215,16 @@ impl Store {
         &self,
         id: &str,
         state: TransferState,
-        error: Option<&str>,
+        failure: Option<&TransferFailure>,
     ) -> Result<(), StoreError> {
-        let error = error.filter(|_| state == TransferState::Failed);
+        let failure = failure.filter(|_| state == TransferState::Failed);
+        let error = failure.map(|failure| failure.sentence.as_str());
+        let cause = failure.map(|failure| failure.cause);
         let set = sqlx::query!(
-            "UPDATE transfers SET state = ?, error = ? WHERE id = ?",
+            "UPDATE transfers SET state = ?, error = ?, cause = ? WHERE id = ?",
             state,
             error,
+            cause,
             id
         )
         .execute(self.writer())
@@ -317,8 +361,8 @@ impl Store {
         id: Option<&str>,
     ) -> Result<Vec<TransferRecord>, StoreError> {
         let rows = sqlx::query!(
-            r#"SELECT t.id, t.repo, t.revision, t.name, t.state AS "state: TransferState", t.error, t.position,
-                      t.created_at,
+            r#"SELECT t.id, t.repo, t.revision, t.name, t.state AS "state: TransferState", t.error,
+                      t.cause AS "cause: TransferCause", t.position, t.created_at,
                       (SELECT json_group_array(json_object(
                            'ordinal', f.ordinal, 'path', f.path, 'sizeBytes', f.size_bytes, 'sha256', f.sha256,
                            'etag', f.etag, 'complete', json(iif(f.complete, 'true', 'false')),
@@ -342,7 +386,10 @@ impl Store {
             revision: row.revision,
             name: row.name,
             state: row.state,
-            error: row.error,
+            failure: row
+                .cause
+                .zip(row.error)
+                .map(|(cause, sentence)| TransferFailure { cause, sentence }),
             position: row.position,
             created_at: row.created_at,
             files: row.files.0,

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hearth_store::StoreError;
+use hearth_store::{StoreError, TransferCause, TransferFailure};
 
 use crate::HubError;
 
@@ -129,6 +129,28 @@ pub enum TransferError {
 }
 
 impl TransferError {
+    /// What kind of thing it is.
+    pub fn cause(&self) -> TransferCause {
+        match self {
+            Self::Hub(error) => error.cause(),
+            Self::Interrupted { .. } => TransferCause::Offline,
+            Self::NoSpace { .. } | Self::DiskFull { .. } => TransferCause::DiskFull,
+            Self::Store(StoreError::Full { .. }) => TransferCause::DiskFull,
+            Self::FolderGone { .. } | Self::ReadOnly { .. } => TransferCause::FolderGone,
+            Self::Changed { .. } => TransferCause::RepoGone,
+            Self::Damaged { .. } => TransferCause::Damaged,
+            _ => TransferCause::Other,
+        }
+    }
+
+    /// As the store keeps it.
+    pub(crate) fn failure(&self) -> TransferFailure {
+        TransferFailure {
+            cause: self.cause(),
+            sentence: self.to_string(),
+        }
+    }
+
     /// An error that the system reported about a file or folder of the cache.
     pub(crate) fn from_io(path: &Path, error: &io::Error) -> Self {
         let path = path.to_path_buf();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hearth_store::{TransferRecord, TransferState};
+use hearth_store::{TransferFailure, TransferRecord, TransferState};
 
 /// A transfer as a person sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +27,8 @@ pub struct TransferProgress {
     pub bytes_per_second: Option<f64>,
     /// Seconds until the last byte at this speed; none while nothing is fetched.
     pub seconds_left: Option<u64>,
-    /// Why it failed, as a sentence.
-    pub error: Option<String>,
+    /// Why it failed.
+    pub failure: Option<TransferFailure>,
 }
 
 impl TransferProgress {
@@ -44,7 +44,7 @@ impl TransferProgress {
             total_bytes: record.files.iter().map(|file| file.size_bytes).sum(),
             bytes_per_second: None,
             seconds_left: None,
-            error: record.error.clone(),
+            failure: record.failure.clone(),
         }
     }
 }
@@ -75,7 +75,7 @@ impl Meter {
     pub(crate) fn new(record: &TransferRecord, done: Arc<AtomicU64>) -> Self {
         let mut progress = TransferProgress::of(record);
         progress.state = TransferState::Running;
-        progress.error = None;
+        progress.failure = None;
         Self {
             progress,
             done,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use hearth_store::{NewTransfer, Store, StoreError, TransferRecord, TransferState};
+use hearth_store::{NewTransfer, Store, StoreError, TransferFailure, TransferRecord, TransferState};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -484,7 +484,7 @@ impl Queue {
         let stopped_as = |state| match &outcome {
             Ok(Outcome::Finished(_)) => None,
             Ok(Outcome::Stopped) => Some((state, None)),
-            Err(error) => Some((TransferState::Failed, Some(error.to_string()))),
+            Err(error) => Some((TransferState::Failed, Some(error.failure()))),
         };
         match why {
             Some(Why::Cancel(reply)) => {
@@ -492,14 +492,14 @@ impl Queue {
             }
             Some(Why::Pause(reply)) => {
                 let noted = match stopped_as(TransferState::Paused) {
-                    Some((state, error)) => self.set_state(id, state, error.as_deref()).await,
+                    Some((state, failure)) => self.set_state(id, state, failure.as_ref()).await,
                     None => Ok(()),
                 };
                 let _ = reply.send(noted.map_err(Into::into));
             }
             Some(Why::Close) | None => {
-                if let Some((state, error)) = stopped_as(TransferState::Queued) {
-                    self.set_state(id, state, error.as_deref()).await?;
+                if let Some((state, failure)) = stopped_as(TransferState::Queued) {
+                    self.set_state(id, state, failure.as_ref()).await?;
                 }
             }
         }
@@ -507,8 +507,13 @@ impl Queue {
     }
 
     /// Notes a state, then tells it.
-    async fn set_state(&self, id: &str, state: TransferState, error: Option<&str>) -> Result<(), StoreError> {
-        self.store().set_transfer_state(id, state, error).await?;
+    async fn set_state(
+        &self,
+        id: &str,
+        state: TransferState,
+        failure: Option<&TransferFailure>,
+    ) -> Result<(), StoreError> {
+        self.store().set_transfer_state(id, state, failure).await?;
         let record = self.store().transfer(id).await?;
         let _ = self
             .events

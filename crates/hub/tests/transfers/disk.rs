@@ -20,7 +20,7 @@ async fn a_folder_that_is_removed_in_the_middle_is_told_and_a_retry_starts_over(
     fs::remove_dir_all(setup.cache.root()).unwrap();
     let end = open.end(&queued.id).await;
     assert_eq!(end.state, TransferState::Failed);
-    let sentence = end.error.unwrap();
+    let sentence = end.failure.unwrap().sentence;
     assert!(sentence.contains("is not there any more"), "{sentence}");
 
     // The disk is still away: nothing is made in its place.
@@ -44,7 +44,7 @@ async fn a_download_larger_than_the_disk_is_refused_in_numbers_before_a_byte_is_
     wanted.files[0].size_bytes = 1 << 60;
     let mut open = setup.open(limits()).await;
     let end = open.pull(wanted).await.unwrap();
-    let sentence = end.error.unwrap();
+    let sentence = end.failure.unwrap().sentence;
     assert!(
         sentence.contains("1210567579.9 GB") && sentence.contains("Free"),
         "{sentence}"
@@ -67,7 +67,7 @@ async fn a_folder_that_may_not_be_written_is_named() {
     setup.cache = HubCache::at(folder.join("hub"));
     let mut open = setup.open(limits()).await;
     let end = open.pull(setup.wanted(&[FILE])).await.unwrap();
-    let sentence = end.error.unwrap();
+    let sentence = end.failure.unwrap().sentence;
     assert!(sentence.contains("may not be written"), "{sentence}");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
     open.transfers.resume(&end.id).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hearth_fake_hub::{Denial, Fault, Stage};
-use hearth_store::TransferState;
+use hearth_store::{TransferCause, TransferState};
 
 use crate::setup::{FILE, SIZE, Setup, limits, names};
 
@@ -152,7 +152,7 @@ async fn a_wrong_byte_is_found_set_aside_and_fetched_anew() {
     let mut open = setup.open(limits()).await;
     let end = open.pull(setup.wanted(&[FILE])).await.unwrap();
     assert_eq!(end.state, TransferState::Failed);
-    let sentence = end.error.unwrap();
+    let sentence = end.failure.unwrap().sentence;
     assert!(
         sentence.contains("damaged") && sentence.contains("retry"),
         "{sentence}"
@@ -172,19 +172,30 @@ async fn a_wrong_byte_is_found_set_aside_and_fetched_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_help_itself_fails_with_a_sentence_and_goes_on_when_asked() {
     let faults = [
-        (Fault::Unauthorised(Denial::GatedRepo), "conditions"),
-        (Fault::Unauthorised(Denial::RepoNotFound), "no public model"),
-        (Fault::Unavailable, "problem of its own"),
-        (Fault::Html, "web page"),
+        (
+            Fault::Unauthorised(Denial::GatedRepo),
+            TransferCause::Gated,
+            "conditions",
+        ),
+        (
+            Fault::Unauthorised(Denial::RepoNotFound),
+            TransferCause::RepoGone,
+            "no public model",
+        ),
+        (Fault::Unavailable, TransferCause::Other, "problem of its own"),
+        (Fault::Html, TransferCause::NotJson, "web page"),
     ];
-    for (fault, words) in faults {
+    for (fault, cause, words) in faults {
         let setup = Setup::new().await;
         let handle = setup.hub.fault(FILE, fault.clone(), u64::MAX).at(Stage::Resolve);
         let mut open = setup.open(limits()).await;
         let end = open.pull(setup.wanted(&[FILE])).await.unwrap();
         assert_eq!(end.state, TransferState::Failed, "{fault:?}");
-        let sentence = end.error.unwrap();
-        assert!(sentence.contains(words), "{fault:?}: {sentence}");
+        let failure = end.failure.unwrap();
+        assert!(
+            failure.cause == cause && failure.sentence.contains(words),
+            "{fault:?}: {failure:?}"
+        );
         handle.clear();
         open.transfers.resume(&end.id).await.unwrap();
         open.until_state(&end.id, TransferState::Done).await;
@@ -200,7 +211,7 @@ async fn a_file_that_is_not_the_listed_one_is_refused() {
     let mut open = setup.open(limits()).await;
     let end = open.pull(wanted).await.unwrap();
     assert_eq!(end.state, TransferState::Failed);
-    let sentence = end.error.unwrap();
+    let sentence = end.failure.unwrap().sentence;
     assert!(sentence.contains("not the file that was listed"), "{sentence}");
     assert_eq!(setup.sent(), 0, "not a byte of it is fetched");
 }

@@ -188,7 +188,7 @@ impl Open {
         self.until(|event| match event {
             TransferEvent::Progress(progress) if progress.id == id => {
                 let failed = progress.state == TransferState::Failed && state != TransferState::Failed;
-                assert!(!failed, "it failed: {:?}", progress.error);
+                assert!(!failed, "it failed: {:?}", progress.failure);
                 (progress.state == state).then(|| progress.clone())
             }
             _ => None,

@@ -1,7 +1,8 @@
 //! The queue of downloads.
 
 use hearth_store::{
-    NewTransfer, NewTransferFile, Segment, Store, StoreError, TransferFile, TransferRecord, TransferState,
+    NewTransfer, NewTransferFile, Segment, Store, StoreError, TransferCause, TransferFailure, TransferFile,
+    TransferRecord, TransferState,
 };
 
 use crate::{Home, connect};
@@ -50,7 +51,7 @@ async fn a_download_is_kept_as_it_was_asked_for() {
         revision: new.revision,
         name: new.name,
         state: TransferState::Queued,
-        error: None,
+        failure: None,
         position: added.position,
         created_at: added.created_at,
         files: (0..)
@@ -165,16 +166,19 @@ async fn progress_that_cannot_be_is_not_kept() {
 async fn why_it_failed_is_told_until_it_is_tried_again() {
     let home = Home::new().await;
     let id = home.store.add_transfer(named("Tea")).await.unwrap().id;
-    let why = "The disk is full. Free 3 GB and try again.";
+    let why = TransferFailure {
+        cause: TransferCause::DiskFull,
+        sentence: "The disk is full. Free 3 GB and try again.".into(),
+    };
     for (state, told, kept) in [
-        (TransferState::Failed, Some(why), Some(why)),
+        (TransferState::Failed, Some(&why), Some(&why)),
         (TransferState::Queued, None, None),
-        (TransferState::Paused, Some(why), None),
+        (TransferState::Paused, Some(&why), None),
         (TransferState::Done, None, None),
     ] {
         home.store.set_transfer_state(&id, state, told).await.unwrap();
         let found = home.store.transfer(&id).await.unwrap();
-        assert_eq!((found.state, found.error.as_deref()), (state, kept));
+        assert_eq!((found.state, found.failure.as_ref()), (state, kept));
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hearth_hub::HubCache;
-use hearth_store::TransferState;
+use hearth_store::{TransferCause, TransferState};
 
 use crate::setup::{FILE, SIZE, Setup, limits};
 
@@ -96,7 +96,9 @@ async fn a_disk_that_fills_up_in_the_middle_keeps_what_is_there() {
     let ballast = fill(&disk);
     let end = open.end(&queued.id).await;
     assert_eq!(end.state, TransferState::Failed);
-    let sentence = end.error.unwrap();
+    let failure = end.failure.unwrap();
+    assert_eq!(failure.cause, TransferCause::DiskFull);
+    let sentence = failure.sentence;
     assert!(
         sentence.contains("is full") && sentence.contains("is kept"),
         "{sentence}"
@@ -137,7 +139,7 @@ async fn a_disk_that_has_no_room_for_the_last_name_keeps_the_whole_file() {
     fs::create_dir(&ballast).unwrap();
     while let Ok(_name) = fs::File::create(ballast.join(fastrand::u64(..).to_string())) {}
     let end = open.end(&queued.id).await;
-    let sentence = end.error.unwrap();
+    let sentence = end.failure.unwrap().sentence;
     assert!(sentence.contains("is full"), "{sentence}");
 
     fs::remove_dir_all(ballast).unwrap();
@@ -159,7 +161,7 @@ async fn a_disk_that_is_read_only_is_named_and_a_retry_goes_on_once_it_is_not() 
     setup.cache = HubCache::at(disk.0.join("hub"));
     let mut open = setup.open(limits()).await;
     let end = open.pull(setup.wanted(&[FILE])).await.unwrap();
-    let sentence = end.error.unwrap();
+    let sentence = end.failure.unwrap().sentence;
     assert!(sentence.contains("may not be written"), "{sentence}");
 
     let writable = Command::new("mount")
