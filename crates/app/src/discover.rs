@@ -9,6 +9,7 @@ use hearth_hub::{Gated, HubModel, Repo, RepoId, SearchQuery, Sort, Variant, vari
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::recommended::recommend;
 use crate::suggestions::{FIRST_CONTEXT, StartingList};
 use crate::{App, ErrorCode, ErrorReport};
 
@@ -531,19 +532,4 @@ fn unreadable(variant: &str) -> Option<Reason> {
         .then(|| Reason::TensorType {
             tensor_type: format.to_owned(),
         })
-}
-
-/// Marks the one to take: the largest that fits, but none larger than Q8_0, which nobody tells from the original.
-fn recommend(rows: &mut [VariantRow]) {
-    let fits = |row: &&mut VariantRow| {
-        let float = row.name.contains("F16") || row.name.contains("F32");
-        !float
-            && row
-                .verdict
-                .as_ref()
-                .is_some_and(|verdict| verdict.label == Label::Fits)
-    };
-    if let Some(best) = rows.iter_mut().filter(fits).max_by_key(|row| row.size_bytes) {
-        best.recommended = true;
-    }
 }

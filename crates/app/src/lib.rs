@@ -15,6 +15,7 @@ mod measured;
 mod model_files;
 mod models;
 mod online;
+mod recommended;
 mod replies;
 mod settings;
 mod state;

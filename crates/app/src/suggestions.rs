@@ -145,6 +145,16 @@ impl Entry {
     }
 }
 
+/// Whether a model answers quickly enough to talk with; where its speed is not known, it is taken to.
+pub(crate) fn quick_enough(verdict: &Verdict) -> bool {
+    /// About as fast as one reads aloud, in tokens/s.
+    const TALKING: f64 = 5.0;
+    verdict
+        .decode
+        .as_ref()
+        .is_none_or(|speed| speed.tokens_per_second >= TALKING)
+}
+
 impl StartingList {
     /// Those of the list that run on `machine`, the most capable first.
     pub(crate) fn that_fit(&self, machine: &Machine, speeds: Option<&Speeds>) -> Vec<Suggestion> {
@@ -166,19 +176,10 @@ impl App {
     /// # Errors
     /// None today; the signature leaves room for a list that is fetched.
     pub async fn suggestions(&self) -> Result<Vec<Suggestion>, ErrorReport> {
-        /// About as fast as one reads aloud, in tokens/s.
-        const TALKING: f64 = 5.0;
         let (machine, speeds) = (self.machine().await, self.speeds());
         let list = StartingList::read(self.config.suggestions.as_deref());
         let mut fit = list.that_fit(&machine, speeds.as_ref());
-        let slow = |suggestion: &Suggestion| {
-            suggestion
-                .verdict
-                .decode
-                .as_ref()
-                .is_some_and(|speed| speed.tokens_per_second < TALKING)
-        };
-        fit.sort_by_key(slow);
+        fit.sort_by_key(|suggestion| !quick_enough(&suggestion.verdict));
         fit.truncate(SHOWN);
         Ok(fit)
     }
