@@ -139,7 +139,7 @@ mod tests {
             revision: "c".repeat(40),
             name: "name".into(),
             state: TransferState::Queued,
-            error: None,
+            failure: None,
             position: 1,
             created_at: 0,
             files: vec![file(0, true, vec![]), file(1, false, vec![half])],
