@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 use ts_rs::TS;
 
-use crate::{App, AppEvent, ErrorCode, ErrorReport};
+use crate::{App, AppEvent, ErrorReport};
 
 /// A download.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]

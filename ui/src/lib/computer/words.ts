@@ -5,15 +5,13 @@ import type { Disk } from "../backend/bindings/Disk";
 import type { Gpu } from "../backend/bindings/Gpu";
 import type { Memory } from "../backend/bindings/Memory";
 import type { ThisComputer } from "../backend/bindings/ThisComputer";
-import { fileSize, memorySize, pace } from "../figures/figures";
+import { billions, fileSize, memorySize, pace } from "../figures/figures";
 
 /** What it runs, and how fast: the sentence that matters. */
 export function classWords({ runsWell, speeds }: ThisComputer): string {
   if (!runsWell)
     return "Too little memory is free for a model of any use. Close other programs and look again.";
-  const size =
-    runsWell.billions < 10 ? Math.round(runsWell.billions * 10) / 10 : Math.round(runsWell.billions);
-  const models = `Runs models up to about ${size} billion parameters`;
+  const models = `Runs models up to about ${billions(runsWell.billions * 1e9)} parameters`;
   if (runsWell.tokensPerSecond !== null) return `${models}, ${pace(runsWell.tokensPerSecond)}.`;
   return speeds ? `${models}.` : `${models}. How fast is not measured yet.`;
 }
