@@ -25,7 +25,10 @@ impl Window {
         self.picture_as_is(name).await?;
         self.resize(480, 720).await?;
         self.picture_as_is(&format!("{name}-small")).await?;
-        self.resize(1280, 800).await
+        self.resize(1280, 800).await?;
+        // A click that comes before the window has its old layout again would meet something else.
+        self.browser().execute_async(DRAWN, vec![]).await?;
+        Ok(())
     }
 
     /// Writes `screenshots/NAME.png` of the window as it is.

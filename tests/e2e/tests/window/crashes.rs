@@ -76,9 +76,16 @@ async fn a_worker_killed_while_idle_is_started_again_and_the_window_says_why() -
     let page = window
         .until("that the engine has stopped", |page| page.engine == "failed")
         .await?;
-    let trouble = page.trouble.context("the window does not say why")?;
+    let trouble = page.trouble.context("the window offers no way on")?;
     assert_eq!(trouble.code, "engineDied");
-    assert!(trouble.text.contains("signal 9"), "{}", trouble.text);
+    let note = window.until_reply_is("interrupted").await?.note;
+    let note = note.context("the reply does not say why")?;
+    assert!(note.contains("signal 9"), "{note}");
+    assert!(
+        !trouble.text.contains("signal 9"),
+        "it is said twice: {}",
+        trouble.text
+    );
     window.picture("engine-died").await?;
     window.click_button("Try again").await?;
     window.until_ready().await?;
