@@ -116,8 +116,7 @@ test("what the last reply says itself is not said a second time", async () => {
   ]);
   await emit({ type: "engine", engine: { state: "failed", model: bard, error } });
   expect(screen.getByTestId("reply-note")).toHaveTextContent(error.message);
-  expect(screen.getByTestId("engine-error")).not.toHaveTextContent(error.message);
-  expect(screen.getByRole("button", { name: "Try again" })).toBeVisible();
+  expect(screen.queryByTestId("engine-error")).toBeNull();
   const other = { ...error, message: "The file is gone." };
   await emit({ type: "engine", engine: { state: "failed", model: bard, error: other } });
   expect(screen.getByTestId("engine-error")).toHaveTextContent("The file is gone.");

@@ -116,8 +116,11 @@ async fn a_file_that_is_gone_is_missed_when_it_is_needed() -> Result<()> {
     let reply = window.until_reply_is("error").await?;
     let note = reply.note.unwrap_or_default();
     assert!(note.contains("scripted.gguf is no longer there"), "{note}");
-    let alert = refused(&window).await?;
-    assert_eq!(alert.code, "fileMissing");
+    let page = window
+        .until("that the file is gone", |page| page.engine == "failed")
+        .await?;
+    assert_eq!(page.engine_words, "File is gone");
+    assert_eq!(page.trouble, None, "what the reply says is not said twice");
     window.picture("file-gone").await?;
     window.click("model-button").await?;
     window.picture("model-list").await?;
