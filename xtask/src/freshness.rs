@@ -6,6 +6,7 @@
 //! would compile mistral.rs again for nothing; and an older clone's sources are older than what
 //! another clone has built since, so cargo would run the other clone's code.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,11 +14,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::fingerprint;
 use crate::project::Project;
+use crate::{fingerprint, patches};
 
 /// What mistral.rs is compiled against from this repository: its content decides, not its age.
-const UNDER_THE_ENGINE: [&str; 2] = ["worker/shims", "worker/patched"];
+const UNDER_THE_ENGINE: [&str; 3] = ["worker/attention", "worker/patched", "worker/shims"];
 
 /// The rest of what cargo compiles. Cheap to build, and it may bake its own folder's path in, so
 /// it is built again whenever another clone had the target folder last.
@@ -37,15 +38,23 @@ const SKIPPED_FOLDERS: [&str; 3] = ["target", "node_modules", "gen"];
 struct Stamp {
     /// The clone that built last.
     root: PathBuf,
-    /// The hash over the files under the engine.
-    engine_sources: String,
-    /// Their modification time, nanoseconds since 1970: older than anything built from them.
-    engine_sources_time: u64,
+    /// By folder.
+    under_the_engine: BTreeMap<String, Sources>,
 }
 
-/// Sets the sources' file times so that cargo's judgement is right. To be called under the
-/// project's build lock, before every build.
+/// The files of a folder under the engine.
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+struct Sources {
+    /// The hash over them.
+    hash: String,
+    /// Their modification time, nanoseconds since 1970: older than anything built from them.
+    time: u64,
+}
+
+/// Patches what is to be patched, then sets the sources' file times so that cargo's judgement is right. To be called
+/// under the project's build lock, before every build.
 pub fn settle(project: &Project) -> Result<()> {
+    patches::apply(project)?;
     settle_at(project, SystemTime::now())
 }
 
@@ -55,21 +64,22 @@ fn settle_at(project: &Project, now: SystemTime) -> Result<()> {
         .ok()
         .and_then(|bytes| serde_json::from_slice::<Stamp>(&bytes).ok());
 
-    let mut engine_files = Vec::new();
+    let mut under_the_engine = BTreeMap::new();
     for folder in UNDER_THE_ENGINE {
-        engine_files.extend(fingerprint::files(&project.root.join(folder), &SKIPPED_FOLDERS)?);
-    }
-    let engine_sources = fingerprint::hash(&project.root, &engine_files)?;
-    let engine_sources_time = match &stamp {
-        Some(stamp) if stamp.engine_sources == engine_sources => {
-            UNIX_EPOCH + Duration::from_nanos(stamp.engine_sources_time)
+        let files = fingerprint::files(&project.root.join(folder), &SKIPPED_FOLDERS)?;
+        let hash = fingerprint::hash(&project.root, &files)?;
+        let built = stamp.as_ref().map(|stamp| stamp.under_the_engine.get(folder));
+        let time = match built {
+            Some(Some(built)) if built.hash == hash => UNIX_EPOCH + Duration::from_nanos(built.time),
+            Some(_) => now,
+            // Whatever is in the target folder was built by plain cargo, whose own judgement then holds.
+            None => newest(&files)?.unwrap_or(now),
+        };
+        for file in &files {
+            set_time(file, time)?;
         }
-        Some(_) => now,
-        // Whatever is in the folder was built by plain cargo, whose own judgement then holds.
-        None => newest(&engine_files)?.unwrap_or(now),
-    };
-    for file in &engine_files {
-        set_time(file, engine_sources_time)?;
+        let time = nanoseconds(time)?;
+        under_the_engine.insert(folder.to_owned(), Sources { hash, time });
     }
 
     if stamp.is_some_and(|stamp| stamp.root != project.root) {
@@ -86,8 +96,7 @@ fn settle_at(project: &Project, now: SystemTime) -> Result<()> {
     // which of its artefacts were made from these contents.
     let stamp = Stamp {
         root: project.root.clone(),
-        engine_sources,
-        engine_sources_time: nanoseconds(engine_sources_time)?,
+        under_the_engine,
     };
     fs::write(&path, serde_json::to_vec_pretty(&stamp)?)
         .with_context(|| format!("cannot write {}", path.display()))

@@ -7,6 +7,7 @@ mod command;
 mod fingerprint;
 mod freshness;
 mod packages;
+mod patches;
 mod project;
 mod setup;
 mod sqlx;

@@ -30,29 +30,35 @@ pub const HEAP_SHARE: f64 = 0.25;
 /// tokens, whose buffers took 48, and 81 MB after one of 1,023, whose buffers took 97.
 pub const HEAP_BYTES: u64 = 96_000_000;
 
-/// Numbers of keys and values (16-bit floats) that one thread works through in a second while a token is written:
-/// `flash_attn_cpu_single_q` in `attention/backends/cpu.rs`, scalar. Measured on two cores of a Xeon with AVX-512 VNNI:
-/// Llama 3.2 1B wrote 10.6 tokens/s after 27 tokens and 4.4 after 1,611; 65,536 numbers a token of context.
-pub const DECODE_ATTENTION_PER_THREAD: f64 = 4.0e8;
+/// Numbers of keys and values (16-bit floats) that one thread works through in a second while a token is written, counted
+/// for every query head: `worker/attention`. Measured on two cores of a Xeon with AVX-512, over 4,096 tokens: 4.6 · 10⁹
+/// for 32 heads of 64 numbers that share 8 key heads, 3.1 · 10⁹ for 16 of 128.
+pub const DECODE_ATTENTION_PER_THREAD: f64 = 3.8e9;
 
-/// The same while a prompt is read (`flash_attn_cpu`). Measured there: prompts of 171 and of 1,611 tokens were read at
-/// 43 and at 16 tokens/s; each token looks at half of the prompt.
-pub const PROMPT_ATTENTION_PER_THREAD: f64 = 6.5e8;
+/// The same while a prompt is read. Measured there with prompts of 2,048 tokens: 8.9 and 11 · 10⁹; of 512: 6.6 and
+/// 6.4 · 10⁹.
+pub const PROMPT_ATTENTION_PER_THREAD: f64 = 8.0e9;
 
 /// Seconds of a token that go neither into weights nor into attention, per layer: allocations, norms, rotary positions
-/// and the threads' meeting at each of seven products. Estimated from the same runs.
-pub const SECONDS_PER_LAYER: f64 = 2.0e-4;
+/// and the threads' meeting at each of seven products. Measured with `bench fit`: what Llama 3.2 1B (16 layers) and Qwen3
+/// 0.6B (28) took beyond weights and attention, 8 and 14 ms.
+pub const SECONDS_PER_LAYER: f64 = 5.0e-4;
 
 /// How far a predicted speed may be off, as a share either way: what the range is widened by.
 pub const SPEED_UNCERTAINTY: f64 = 0.2;
+
+/// How much longer a byte takes while a token is written, where a type is multiplied row by row, than one of Q4_K in
+/// packed tiles. Measured there: Q8_0. Q6_K, whose rows are multiplied so on purpose, is as fast as packed ones.
+pub const DECODE_COST_UNPACKED: f64 = 1.7;
 
 /// What one weight costs in reading a prompt, in terms of one of Q4_K in candle's packed tiles. Estimated from the work
 /// its kernel does; `bench fit` measures Q4_K, Q6_K, Q8_0 and F16.
 pub const PROMPT_COST_PACKED: f64 = 1.0;
 /// A weight of Q6_K in packed tiles: a byte a weight, with no second value to unpack from it.
 pub const PROMPT_COST_PACKED_Q6: f64 = 1.2;
-/// A weight of a type that is multiplied row by row (`matmul` in candle's `quantized/k_quants.rs`).
-pub const PROMPT_COST_UNPACKED: f64 = 3.0;
+/// A weight of a type that is multiplied row by row (`matmul` in candle's `quantized/k_quants.rs`). Measured with
+/// `bench fit` on a Xeon with AVX-512 and without VNNI: Q8_0.
+pub const PROMPT_COST_UNPACKED: f64 = 8.0;
 /// A weight held as a 32-bit float, multiplied by the `gemm` crate.
 pub const PROMPT_COST_FLOAT: f64 = 2.0;
 

@@ -3,12 +3,14 @@
 mod cache;
 mod prompt;
 
+use hearth_engine::support::FLOAT_TYPES;
 use hearth_machine::CpuLevel;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::constants::{HEAP_BYTES, HEAP_SHARE, LOADING_TOKEN_BYTES, TOKEN_BYTES, WORKER_BYTES};
 use crate::held::{Held, held};
+use crate::shape::{Matrices, Role, Weights};
 use crate::{Shape, product, sum};
 use cache::Cache;
 
@@ -16,8 +18,8 @@ use cache::Cache;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct MemoryNeed {
-    /// The weights as the engine holds them: the table of embeddings as 32-bit floats, matrices once as they are in the
-    /// file and once in the order that the processor's kernels want.
+    /// The weights as the engine holds them: matrices once as they are in the file and once in the order that the
+    /// processor's kernels want.
     #[ts(type = "number")]
     pub weights_bytes: u64,
     /// The KV cache when the context is full.
@@ -80,18 +82,24 @@ impl MemoryNeed {
     }
 }
 
+/// Whether the output's product works on the table of embeddings itself; of plain floats it makes a copy of its own.
+fn is_shared(weights: &Weights) -> bool {
+    let is_float = |one: &Matrices| FLOAT_TYPES.contains(&one.tensor_type.name().as_str());
+    let mut outputs = weights.matrices.iter().filter(|one| one.role == Role::Output);
+    weights.tied && !outputs.any(is_float)
+}
+
 /// What is held when.
 struct Parts {
     /// Matrices, from when they are read and from when they are used.
     matrices: Held,
-    /// `Embedding` in each `models/quantized_*.rs`: the table, dequantised to 32-bit floats.
+    /// The table of embeddings as it is in the file (`worker/patches/mistralrs-core/embedding.patch`), where the output
+    /// does not share it.
     embeddings: u64,
-    /// Norms and biases, dequantised likewise (`QRmsNorm::new` in `layers.rs`).
+    /// Norms and biases as 32-bit floats (`QRmsNorm::new` in `layers.rs`).
     vectors: u64,
-    /// The table as it is in the file; `from_gguf` keeps it until all layers are read.
-    quantised_embeddings: u64,
-    /// The data of the largest tensor, read before it is copied into place (`TensorInfo::read` in candle's
-    /// `quantized/gguf_file.rs`).
+    /// The data of a layer's largest tensor, read before it is copied into place (`TensorInfo::read` in candle's
+    /// `quantized/gguf_file.rs`). The table and the output are read first, when there is room.
     largest_tensor: u64,
     unstacking: u64,
     vocabulary: u64,
@@ -121,9 +129,12 @@ impl Parts {
         };
         Self {
             matrices,
-            embeddings: product(&[weights.embedding_weights, 4]),
+            embeddings: if is_shared(weights) {
+                0
+            } else {
+                weights.embedding_bytes
+            },
             vectors: product(&[weights.vector_weights, 4]),
-            quantised_embeddings: weights.embedding_bytes,
             largest_tensor: weights.largest_tensor_bytes,
             unstacking: weights.unstacking_bytes,
             vocabulary: product(&[words, TOKEN_BYTES]),
@@ -148,7 +159,6 @@ impl Parts {
         let all = sum(&[self.weights(), WORKER_BYTES, self.vocabulary, self.positions]);
         let reading_the_file = sum(&[
             all.saturating_sub(self.matrices.packed),
-            self.quantised_embeddings,
             self.largest_tensor.max(self.unstacking),
             self.metadata,
         ]);

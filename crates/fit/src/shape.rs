@@ -74,13 +74,13 @@ pub struct Experts {
 pub struct Weights {
     /// Matrices, those of one role, type and treatment together.
     pub matrices: Vec<Matrices>,
-    /// Numbers of the table of embeddings.
-    pub embedding_weights: u64,
-    /// Bytes of the table in the file.
+    /// Bytes of the table of embeddings in the file.
     pub embedding_bytes: u64,
+    /// The table is the output as well: [`Role::Output`] counts it once more.
+    pub tied: bool,
     /// Numbers of norms and biases.
     pub vector_weights: u64,
-    /// Bytes of the file's largest tensor.
+    /// Bytes of the largest tensor of a layer in the file.
     pub largest_tensor_bytes: u64,
     /// Bytes that taking one layer's experts apart takes, for a file that holds them in one tensor; else 0.
     pub unstacking_bytes: u64,

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::constants::{
-    DECODE_ATTENTION_PER_THREAD, PROMPT_ATTENTION_PER_THREAD, PROMPT_COST_FLOAT, PROMPT_COST_PACKED,
-    PROMPT_COST_PACKED_Q6, PROMPT_COST_UNPACKED, SECONDS_PER_LAYER, SPEED_UNCERTAINTY,
+    DECODE_ATTENTION_PER_THREAD, DECODE_COST_UNPACKED, PROMPT_ATTENTION_PER_THREAD, PROMPT_COST_FLOAT,
+    PROMPT_COST_PACKED, PROMPT_COST_PACKED_Q6, PROMPT_COST_UNPACKED, SECONDS_PER_LAYER, SPEED_UNCERTAINTY,
 };
 use crate::held::held;
 use crate::shape::{Matrices, Role};
@@ -71,10 +71,13 @@ pub(crate) fn decode_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, co
         .matrices
         .iter()
         .map(|one| {
-            // Plain floats are multiplied as fast as memory gives them.
-            let speed = match is_float(one) {
-                true => speeds.read_bytes_per_second,
-                false => quantised_speed,
+            let speed = if is_float(one) {
+                // Plain floats are multiplied as fast as memory gives them.
+                speeds.read_bytes_per_second
+            } else if held(one, level).packed == 0 && one.tensor_type.name() != "Q6_K" {
+                quantised_speed / DECODE_COST_UNPACKED
+            } else {
+                quantised_speed
             };
             held(one, level).per_token as f64 * share(one, shape.experts) / speed
         })

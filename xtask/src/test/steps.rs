@@ -106,6 +106,7 @@ fn format(project: &Project) -> Result<()> {
     for folder in [
         project.root.clone(),
         project.worker(),
+        project.worker().join(ATTENTION),
         project.root.join(fuzz::FOLDER),
     ] {
         command::run(command::cargo(project, &folder).args(["fmt", "--all", "--check"]))
@@ -113,6 +114,9 @@ fn format(project: &Project) -> Result<()> {
     }
     Ok(())
 }
+
+/// The kernels' package, a workspace of its own in the worker's folder.
+const ATTENTION: &str = "attention";
 
 /// Lints and tests the worker in one compilation: `cargo clippy` would compile mistral.rs a second
 /// time, in check mode, while clippy's driver in rustc's place lints only the worker itself and
@@ -123,7 +127,19 @@ fn worker_tests(project: &Project, long: bool) -> Result<()> {
         .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
         .env("CLIPPY_ARGS", "-Dwarnings");
     cargo.args(["test", "--release", "--locked"]);
-    command::run(including_long(&mut cargo, long))
+    command::run(including_long(&mut cargo, long))?;
+    let attention = project.worker().join(ATTENTION);
+    let mut clippy = command::cargo(project, &attention);
+    clippy.args([
+        "clippy",
+        "--release",
+        "--all-targets",
+        "--all-features",
+        "--locked",
+    ]);
+    command::run(clippy.args(["--", "-Dwarnings"]))?;
+    let mut cargo = command::cargo(project, &attention);
+    command::run(cargo.args(["test", "--release", "--locked"]))
 }
 
 fn clippy(project: &Project) -> Result<()> {

@@ -39,8 +39,16 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
         "phi2" | "phi3" => sum(&[halves(queries, 2), halves(keys, 4)]),
         _ => sum(&[halves(queries, 2), halves(keys, 3)]),
     };
-    // `run_flash_attn_cpu` in `attention/backends/cpu.rs` makes 32-bit floats of the mask, beside the 16-bit ones.
-    let attention = sum(&[hidden(2), attended, halves(queries, 1), mask(6)]);
+    // `attention` in `worker/attention/src/tensors.rs`: the result in 32-bit and in 16-bit floats. A mask that is not
+    // causal, as Phi-3's, becomes 32-bit floats beside the 16-bit ones.
+    let of_mask = mask(if shape.architecture == "phi3" { 6 } else { 2 });
+    let attention = sum(&[
+        hidden(2),
+        attended,
+        floats(queries, 1),
+        halves(queries, 1),
+        of_mask,
+    ]);
     let projection = sum(&[
         hidden(3),
         attended,

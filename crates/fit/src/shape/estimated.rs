@@ -135,13 +135,11 @@ fn build(of: &Dimensions, counts: &Counts, mix: Mix, factor: f64) -> Weights {
         bytes(mix.most, of_layer).saturating_add(product(&[of_layer, 4]))
     });
     Weights {
-        embedding_weights: counts.table,
         embedding_bytes,
+        tied: counts.tied,
         // Two norms a layer, and the last one.
         vector_weights: product(&[of.embedding, of.layers, 2]).saturating_add(of.embedding),
-        largest_tensor_bytes: embedding_bytes
-            .max(bytes(mix.output, counts.table))
-            .max(bytes(mix.better, largest_matrix)),
+        largest_tensor_bytes: bytes(mix.better, largest_matrix),
         unstacking_bytes,
         matrices,
     }

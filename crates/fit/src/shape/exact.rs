@@ -19,12 +19,13 @@ pub fn weights(header: &Header, dimensions: &Dimensions) -> Weights {
     for tensor in &header.tensors {
         let numbers = tensor.weights().unwrap_or(u64::MAX);
         let bytes = tensor.bytes().unwrap_or(u64::MAX);
-        weights.largest_tensor_bytes = weights.largest_tensor_bytes.max(bytes);
+        if !matches!(tensor.name.as_str(), EMBEDDINGS | "output.weight") {
+            weights.largest_tensor_bytes = weights.largest_tensor_bytes.max(bytes);
+        }
         if tensor.name == EMBEDDINGS {
-            weights.embedding_weights = numbers;
             weights.embedding_bytes = bytes;
-            if !has_output {
-                // `models/quantized_llama.rs` and its likes read the table a second time.
+            weights.tied = !has_output;
+            if weights.tied {
                 matrices.push(matrix(tensor, Role::Output, numbers, bytes));
             }
         } else if tensor.shape.len() < 2 {

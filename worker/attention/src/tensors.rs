@@ -1,0 +1,150 @@
+//! Attention of candle's tensors.
+
+use candle_core::utils::barrier_pool;
+use candle_core::{CpuStorage, DType, Device, Result, Storage, Tensor, WithDType};
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+
+use crate::{Attention, Element, Mask, Rows};
+
+/// Attention of `(batch, queries, heads, length)` over `(batch, keys, key heads, length)`, as `(batch, heads, queries,
+/// length)`; none for what the kernels do not know: tensors of several types, rows that do not lie in one piece, values of
+/// another length than keys, a mask that differs between heads.
+///
+/// # Errors
+/// candle's, for tensors of other than four dimensions.
+pub fn attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    mask: Option<&Tensor>,
+    scale: f32,
+    softcap: Option<f32>,
+) -> Result<Option<Tensor>> {
+    match q.dtype() {
+        DType::F32 => run::<f32>(q, k, v, mask, scale, softcap),
+        DType::F16 => run::<f16>(q, k, v, mask, scale, softcap),
+        DType::BF16 => run::<bf16>(q, k, v, mask, scale, softcap),
+        _ => Ok(None),
+    }
+}
+
+/// A number that results are narrowed to.
+trait Number: WithDType + Element {
+    fn narrow(from: Vec<f32>) -> Vec<Self>;
+}
+
+impl Number for f32 {
+    fn narrow(from: Vec<f32>) -> Vec<Self> {
+        from
+    }
+}
+
+impl Number for f16 {
+    fn narrow(from: Vec<f32>) -> Vec<Self> {
+        let mut narrow = vec![f16::ZERO; from.len()];
+        narrow.convert_from_f32_slice(&from);
+        narrow
+    }
+}
+
+impl Number for bf16 {
+    fn narrow(from: Vec<f32>) -> Vec<Self> {
+        let mut narrow = vec![bf16::ZERO; from.len()];
+        narrow.convert_from_f32_slice(&from);
+        narrow
+    }
+}
+
+fn run<T: Number>(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    mask: Option<&Tensor>,
+    scale: f32,
+    softcap: Option<f32>,
+) -> Result<Option<Tensor>> {
+    let (batch, queries, heads, length) = q.dims4()?;
+    let (_, keys, key_heads, key_length) = k.dims4()?;
+    let contiguous_rows = [q, k, v].iter().all(|tensor| tensor.stride()[3] == 1);
+    let same = k.dtype() == q.dtype() && v.dtype() == q.dtype() && v.dims() == k.dims();
+    if !contiguous_rows || !same || key_length != length || key_heads == 0 || heads % key_heads != 0 {
+        return Ok(None);
+    }
+    let bias: Vec<f32>;
+    let mask = match mask {
+        None => Mask::Full,
+        Some(mask) => {
+            // One for all heads: (queries, keys) behind any number of ones.
+            let dims = mask.dims();
+            let Some((ones, &[rows, columns])) = dims.split_last_chunk::<2>() else {
+                return Ok(None);
+            };
+            if (rows, columns) != (queries, keys) || ones.iter().any(|&one| one != 1) {
+                return Ok(None);
+            }
+            if is_causal::<T>(mask, queries, keys)? {
+                Mask::Causal
+            } else {
+                bias = mask.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+                Mask::Bias(&bias)
+            }
+        }
+    };
+    let (q_guard, _) = q.storage_and_layout();
+    let (k_guard, _) = k.storage_and_layout();
+    let (v_guard, _) = v.storage_and_layout();
+    let (Storage::Cpu(q_cpu), Storage::Cpu(k_cpu), Storage::Cpu(v_cpu)) = (&*q_guard, &*k_guard, &*v_guard)
+    else {
+        return Ok(None);
+    };
+    let pool = barrier_pool();
+    let mut out = Vec::with_capacity(batch * heads * queries * length);
+    for index in 0..batch {
+        let attention = Attention {
+            queries: rows::<T>(q, q_cpu, index)?,
+            keys: rows::<T>(k, k_cpu, index)?,
+            values: rows::<T>(v, v_cpu, index)?,
+            scale,
+            softcap,
+            mask,
+        };
+        out.extend(attention.compute(pool.n_workers() + 1, |parts, work| {
+            pool.execute_chunked(parts, |range| range.for_each(work));
+        }));
+    }
+    Tensor::from_vec(T::narrow(out), (batch, heads, queries, length), &Device::Cpu).map(Some)
+}
+
+fn rows<'a, T: Number>(tensor: &Tensor, storage: &'a CpuStorage, batch: usize) -> Result<Rows<'a, T>> {
+    let (_, positions, heads, length) = tensor.dims4()?;
+    let stride = tensor.stride();
+    let start = tensor.layout().start_offset() + batch * stride[0];
+    Ok(Rows {
+        data: &storage.as_slice::<T>()?[start..],
+        heads,
+        positions,
+        length,
+        head_stride: stride[2],
+        position_stride: stride[1],
+    })
+}
+
+/// Whether the mask hides from every query just the keys that come after it.
+fn is_causal<T: Number>(mask: &Tensor, queries: usize, keys: usize) -> Result<bool> {
+    let (guard, layout) = mask.storage_and_layout();
+    let (Storage::Cpu(storage), Some((start, end))) = (&*guard, layout.contiguous_offsets()) else {
+        return Ok(false);
+    };
+    if mask.dtype() != T::DTYPE || keys < queries {
+        return Ok(false);
+    }
+    let data = &storage.as_slice::<T>()?[start..end];
+    Ok(data.chunks_exact(keys).enumerate().all(|(query, row)| {
+        let (seen, hidden) = row.split_at(keys - (queries - 1 - query));
+        seen.iter().all(|&number| Into::<f32>::into(number) == 0.0)
+            && hidden
+                .iter()
+                .all(|&number| Into::<f32>::into(number) == f32::NEG_INFINITY)
+    }))
+}
