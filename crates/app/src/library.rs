@@ -482,11 +482,16 @@ impl Places {
     }
 }
 
-/// Weights of all kinds.
+/// Weights of all kinds; a table that is the output as well is one.
 fn parameters(shape: &Shape) -> u64 {
     let weights = &shape.weights;
     let matrices: u64 = weights.matrices.iter().map(|one| one.weights).sum();
-    matrices + weights.embedding_weights + weights.vector_weights
+    let table = if weights.tied {
+        0
+    } else {
+        weights.embedding_weights
+    };
+    matrices + table + weights.vector_weights
 }
 
 fn paths(record: &ModelRecord) -> Vec<PathBuf> {

@@ -74,7 +74,9 @@ pub struct Experts {
 pub struct Weights {
     /// Matrices, those of one role, type and treatment together.
     pub matrices: Vec<Matrices>,
-    /// Bytes of the table of embeddings in the file.
+    /// Numbers of the table of embeddings.
+    pub embedding_weights: u64,
+    /// Bytes of the table in the file.
     pub embedding_bytes: u64,
     /// The table is the output as well: [`Role::Output`] counts it once more.
     pub tied: bool,

@@ -135,6 +135,7 @@ fn build(of: &Dimensions, counts: &Counts, mix: Mix, factor: f64) -> Weights {
         bytes(mix.most, of_layer).saturating_add(product(&[of_layer, 4]))
     });
     Weights {
+        embedding_weights: counts.table,
         embedding_bytes,
         tied: counts.tied,
         // Two norms a layer, and the last one.

@@ -23,6 +23,7 @@ pub fn weights(header: &Header, dimensions: &Dimensions) -> Weights {
             weights.largest_tensor_bytes = weights.largest_tensor_bytes.max(bytes);
         }
         if tensor.name == EMBEDDINGS {
+            weights.embedding_weights = numbers;
             weights.embedding_bytes = bytes;
             weights.tied = !has_output;
             if weights.tied {
