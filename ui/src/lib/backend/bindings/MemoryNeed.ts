@@ -5,8 +5,8 @@
  */
 export type MemoryNeed = { 
 /**
- * The weights as the engine holds them: the table of embeddings as 32-bit floats, matrices once as they are in the
- * file and once in the order that the processor's kernels want.
+ * The weights as the engine holds them: matrices once as they are in the file and once in the order that the
+ * processor's kernels want.
  */
 weightsBytes: number, 
 /**
