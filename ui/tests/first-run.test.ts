@@ -43,6 +43,20 @@ test("it leads from this computer over three models that fit to a chat", async (
   expect(screen.getByTestId("composer-input")).toHaveFocus();
 });
 
+test("a download that is done before it is known to have begun leads to a chat too", async () => {
+  fake.suggestions.mockResolvedValue([suggestion("A")]);
+  await begin();
+  const mine = { repo: "makers/A-GGUF", variant: "Q4_K_M" };
+  fake.library.mockResolvedValue([entry(bard), entry(llama, mine)]);
+  fake.downloadVariant.mockImplementation(async () => {
+    await emit({ type: "downloads", downloads: [download("1", { ...mine, state: "done", doneBytes: 4e9 })] });
+    return download("1", mine);
+  });
+  await userEvent.click(screen.getByRole("button", { name: "Download A, 2.50 GB" }));
+  await settle();
+  expect(screen.getByRole("button", { name: "Chat with A" })).toBeInTheDocument();
+});
+
 test("a computer not measured yet can be measured there", async () => {
   fake.thisComputer.mockResolvedValue(
     computer({ speeds: null, runsWell: { billions: 8, tokensPerSecond: null } }),

@@ -86,6 +86,8 @@ pub struct App {
     pub(crate) online: Arc<RwLock<Option<Online>>>,
     store: Arc<RwLock<Result<Store, ErrorReport>>>,
     events: broadcast::Sender<AppEvent>,
+    /// Held from reading a list to sending it: an older list must not overtake a newer one.
+    telling: Arc<tokio::sync::Mutex<()>>,
     chosen: Arc<Mutex<Option<ModelRecord>>>,
     pub(crate) active: Arc<Mutex<Option<Active>>>,
 }
@@ -111,6 +113,7 @@ impl App {
             online: Arc::default(),
             store: Arc::new(RwLock::new(Err(not_open))),
             events,
+            telling: Arc::default(),
             chosen: Arc::default(),
             active: Arc::default(),
         };
@@ -197,6 +200,14 @@ impl App {
     pub(crate) fn tell(&self, event: AppEvent) {
         // Nobody may be listening.
         let _ = self.events.send(event);
+    }
+
+    /// Tells what `read` finds, unless it fails. What is told last was read last.
+    pub(crate) async fn tell_latest(&self, read: impl Future<Output = Result<AppEvent, ErrorReport>>) {
+        let _telling = self.telling.lock().await;
+        if let Ok(event) = read.await {
+            self.tell(event);
+        }
     }
 
     pub(crate) fn tell_engine(&self) {

@@ -92,11 +92,11 @@ impl App {
     }
 
     pub(crate) async fn tell_chats(&self) {
-        if let Ok(store) = self.store().await
-            && let Ok(chats) = store.chats().await
-        {
-            self.tell(AppEvent::Chats { chats });
-        }
+        self.tell_latest(async {
+            let chats = self.store().await?.chats().await?;
+            Ok(AppEvent::Chats { chats })
+        })
+        .await;
     }
 }
 

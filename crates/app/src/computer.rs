@@ -168,10 +168,11 @@ impl App {
     }
 
     async fn tell_computer(&self) {
-        let computer = self.this_computer().await;
-        self.tell(AppEvent::Computer {
-            computer: Box::new(computer),
-        });
+        self.tell_latest(async {
+            let computer = Box::new(self.this_computer().await);
+            Ok(AppEvent::Computer { computer })
+        })
+        .await;
     }
 }
 

@@ -223,9 +223,11 @@ impl App {
     }
 
     pub(crate) async fn tell_downloads(&self) {
-        if let Ok(downloads) = self.downloads().await {
-            self.tell(AppEvent::Downloads { downloads });
-        }
+        self.tell_latest(async {
+            let downloads = self.downloads().await?;
+            Ok(AppEvent::Downloads { downloads })
+        })
+        .await;
     }
 }
 

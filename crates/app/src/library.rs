@@ -251,9 +251,11 @@ impl App {
     }
 
     pub(crate) async fn tell_library(&self) {
-        if let Ok(entries) = self.library().await {
-            self.tell(AppEvent::Library { entries });
-        }
+        self.tell_latest(async {
+            let entries = self.library().await?;
+            Ok(AppEvent::Library { entries })
+        })
+        .await;
     }
 
     /// Ends checks that run.

@@ -170,9 +170,11 @@ impl App {
     }
 
     pub(crate) async fn tell_models(&self) {
-        if let Ok(models) = self.models().await {
-            self.tell(AppEvent::Models { models });
-        }
+        self.tell_latest(async {
+            let models = self.models().await?;
+            Ok(AppEvent::Models { models })
+        })
+        .await;
     }
 }
 

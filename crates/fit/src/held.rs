@@ -1,6 +1,5 @@
 //! How the engine holds a matrix, and what of it one token reads.
 
-use hearth_engine::support::FLOAT_TYPES;
 use hearth_machine::CpuLevel;
 
 use crate::product;
@@ -29,8 +28,7 @@ impl Packing {
 }
 
 pub(crate) fn held(matrices: &Matrices, level: CpuLevel) -> Held {
-    let kind = matrices.tensor_type.name();
-    if FLOAT_TYPES.contains(&kind.as_str()) {
+    if matrices.is_float() {
         // `QMatMul::from_arc` in candle's `quantized/mod.rs` makes 32-bit floats of them.
         let loaded = product(&[matrices.weights, 4]);
         return Held {
@@ -39,6 +37,7 @@ pub(crate) fn held(matrices: &Matrices, level: CpuLevel) -> Held {
             per_token: loaded,
         };
     }
+    let kind = matrices.tensor_type.name();
     let (loaded, weights) = (matrices.bytes, matrices.weights);
     match level {
         CpuLevel::Baseline | CpuLevel::Neon => Held {

@@ -3,7 +3,6 @@
 mod cache;
 mod prompt;
 
-use hearth_engine::support::FLOAT_TYPES;
 use hearth_machine::CpuLevel;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -84,9 +83,8 @@ impl MemoryNeed {
 
 /// Whether the output's product works on the table of embeddings itself; of plain floats it makes a copy of its own.
 fn is_shared(weights: &Weights) -> bool {
-    let is_float = |one: &Matrices| FLOAT_TYPES.contains(&one.tensor_type.name().as_str());
     let mut outputs = weights.matrices.iter().filter(|one| one.role == Role::Output);
-    weights.tied && !outputs.any(is_float)
+    weights.tied && !outputs.any(Matrices::is_float)
 }
 
 /// What is held when.

@@ -6,7 +6,7 @@ mod exact;
 
 use std::collections::BTreeMap;
 
-use hearth_engine::support;
+use hearth_engine::support::{self, FLOAT_TYPES};
 use hearth_gguf::{Header, TensorType, Value};
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,13 @@ pub struct Matrices {
     pub weights: u64,
     /// Bytes of all together in the file.
     pub bytes: u64,
+}
+
+impl Matrices {
+    /// Whether the numbers are plain floats, of which the engine makes 32-bit ones.
+    pub(crate) fn is_float(&self) -> bool {
+        FLOAT_TYPES.contains(&self.tensor_type.name().as_str())
+    }
 }
 
 /// What a matrix is for, which says how often it is read.

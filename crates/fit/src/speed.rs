@@ -1,6 +1,5 @@
 //! How fast a model writes and reads.
 
-use hearth_engine::support::FLOAT_TYPES;
 use hearth_machine::{CpuLevel, Machine, Speeds};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -71,15 +70,16 @@ pub(crate) fn decode_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, co
         .matrices
         .iter()
         .map(|one| {
-            let speed = if is_float(one) {
+            let held = held(one, level);
+            let speed = if one.is_float() {
                 // Plain floats are multiplied as fast as memory gives them.
                 speeds.read_bytes_per_second
-            } else if held(one, level).packed == 0 && one.tensor_type.name() != "Q6_K" {
+            } else if held.packed == 0 && one.tensor_type.name() != "Q6_K" {
                 quantised_speed / DECODE_COST_UNPACKED
             } else {
                 quantised_speed
             };
-            held(one, level).per_token as f64 * share(one, shape.experts) / speed
+            held.per_token as f64 * share(one, shape.experts) / speed
         })
         .sum();
     // Phi-3's rotating cache is moved by one token, each time (`RotatingCache::append` in `kv_cache/rotating_cache.rs`):
@@ -133,7 +133,7 @@ fn share(matrices: &Matrices, experts: Option<Experts>) -> f64 {
 }
 
 fn prompt_cost(matrices: &Matrices, level: CpuLevel) -> f64 {
-    if is_float(matrices) {
+    if matrices.is_float() {
         PROMPT_COST_FLOAT
     } else if held(matrices, level).packed == 0 {
         PROMPT_COST_UNPACKED
@@ -142,8 +142,4 @@ fn prompt_cost(matrices: &Matrices, level: CpuLevel) -> f64 {
     } else {
         PROMPT_COST_PACKED
     }
-}
-
-fn is_float(matrices: &Matrices) -> bool {
-    FLOAT_TYPES.contains(&matrices.tensor_type.name().as_str())
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use thirtyfour::prelude::*;
 use thirtyfour::{TypingData, WebElement};
 
+use crate::Page;
 use crate::close::close;
 use crate::display::Display;
 use crate::driver::Driver;
@@ -13,7 +14,6 @@ use crate::home::belongs_to;
 use crate::page::{READ, RECORD, Seen};
 use crate::process::Process;
 use crate::wait::eventually;
-use crate::{Message, Page};
 
 const CHAT: &str = "[data-testid='chat-item'] .open";
 
@@ -72,59 +72,6 @@ impl Window {
     /// When the window is gone.
     pub async fn page(&self) -> Result<Page> {
         Ok(self.browser.execute(READ, vec![]).await?.convert()?)
-    }
-
-    /// Waits until the window shows what is expected.
-    ///
-    /// # Errors
-    /// That it does not, and what it shows instead.
-    pub async fn until(&self, what: &str, expected: impl Fn(&Page) -> bool) -> Result<Page> {
-        let mut last = None;
-        let what = format!("the window shows {what}");
-        let found = eventually(&what, async || {
-            let page = self.page().await?;
-            last = Some(page.clone());
-            Ok(expected(&page).then_some(page))
-        });
-        found.await.with_context(|| {
-            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            format!("it shows {last:#?}\nand the app has logged:\n{log}")
-        })
-    }
-
-    /// Waits until the last reply has this status.
-    ///
-    /// # Errors
-    /// As [`Window::until`].
-    pub async fn until_reply_is(&self, status: &str) -> Result<Message> {
-        let page = self
-            .until(&format!("a reply that is {status}"), |page| page.reply_is(status))
-            .await?;
-        page.reply().cloned().context("the reply is gone")
-    }
-
-    /// Waits until a reply is being written and has at least so many letters.
-    ///
-    /// # Errors
-    /// As [`Window::until`].
-    pub async fn until_reply_has(&self, letters: usize) -> Result<Message> {
-        let long = |page: &Page| {
-            page.reply()
-                .is_some_and(|reply| reply.status == "streaming" && reply.text.len() >= letters)
-        };
-        let page = self
-            .until(&format!("{letters} letters of a reply in progress"), long)
-            .await?;
-        page.reply().cloned().context("the reply is gone")
-    }
-
-    /// Waits until the model is in memory.
-    ///
-    /// # Errors
-    /// As [`Window::until`].
-    pub async fn until_ready(&self) -> Result<Page> {
-        self.until("that the model is ready", |page| page.engine == "ready")
-            .await
     }
 
     /// What has passed since the window opened, however quickly.
@@ -217,36 +164,6 @@ impl Window {
         Ok(self.with_text(CHAT, title).await?.focus().await?)
     }
 
-    /// Waits until what carries this test id has the focus.
-    ///
-    /// # Errors
-    /// When it does not get it.
-    pub async fn until_focus_is(&self, id: &str) -> Result<()> {
-        let mut last: Option<String> = None;
-        let what = format!("{id} has the focus");
-        let found = eventually(&what, async || {
-            last = self
-                .ask_page("return document.activeElement?.dataset.testid")
-                .await?;
-            Ok((last.as_deref() == Some(id)).then_some(()))
-        });
-        found.await.with_context(|| format!("{last:?} has it instead"))
-    }
-
-    /// Waits until a dialog is open, or none is.
-    ///
-    /// # Errors
-    /// When that does not come.
-    pub async fn until_dialog(&self, open: bool) -> Result<()> {
-        eventually("a dialog opens or closes", async || {
-            let is: bool = self
-                .ask_page("return document.querySelector('dialog[open]') !== null")
-                .await?;
-            Ok((is == open).then_some(()))
-        })
-        .await
-    }
-
     async fn with_text(&self, selector: &str, words: &str) -> Result<WebElement> {
         let script = "const [selector, words] = arguments;
             return [...document.querySelectorAll(selector)].find((found) => found.innerText.includes(words)) ?? null";
@@ -319,6 +236,11 @@ impl Window {
             Ok((size == (width, height)).then_some(()))
         })
         .await
+    }
+
+    /// What the app has written to its log.
+    pub(crate) fn logged(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// The app's process.

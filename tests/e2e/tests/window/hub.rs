@@ -1,7 +1,7 @@
 //! From an empty disk to an answer, by way of the Hub.
 
 use anyhow::{Context, Result};
-use hearth_e2e::{Home, Window, eventually};
+use hearth_e2e::{Home, Window};
 use hearth_fake_hub::{FakeHub, Fault};
 use hearth_fixtures::ModelFile;
 use serde_json::{Value, json};
@@ -36,14 +36,6 @@ async fn hub_with(model: &ModelFile) -> Result<(FakeHub, Value)> {
     Ok((hub, suggestions))
 }
 
-async fn until_there(window: &Window, id: &str) -> Result<()> {
-    let script = format!("return document.querySelector(\"[data-testid='{id}']\") !== null");
-    eventually(&format!("{id} is to be seen"), async || {
-        Ok(window.ask_page::<bool>(&script).await?.then_some(()))
-    })
-    .await
-}
-
 async fn words_of(window: &Window, id: &str) -> Result<String> {
     let script = format!("return document.querySelector(\"[data-testid='{id}']\")?.innerText ?? ''");
     window.ask_page(&script).await
@@ -54,7 +46,8 @@ async fn a_newcomer_is_led_from_an_empty_disk_to_an_answer() -> Result<()> {
     let (hub, suggestions) = hub_with(&saying(FOX)?).await?;
     let home = Home::near(&hub.url, &suggestions)?;
     let window = home.open().await?;
-    until_there(&window, "suggestion").await?;
+    window.until_there("measure").await?;
+    window.until_there("suggestion").await?;
     let words = words_of(&window, "suggestion").await?;
     assert!(
         words.contains("Fox") && words.contains("Says one sentence"),
@@ -63,7 +56,7 @@ async fn a_newcomer_is_led_from_an_empty_disk_to_an_answer() -> Result<()> {
     window.picture("first-run").await?;
 
     window.click("fetch").await?;
-    until_there(&window, "chat-with").await?;
+    window.until_there("chat-with").await?;
     window.picture("first-run-downloaded").await?;
     window.click("chat-with").await?;
     window.until_ready().await?;
@@ -76,7 +69,7 @@ async fn a_newcomer_is_led_from_an_empty_disk_to_an_answer() -> Result<()> {
     hub.go_offline().await;
     let window = home.open().await?;
     window.click("place-library").await?;
-    until_there(&window, "library-entry").await?;
+    window.until_there("library-entry").await?;
     let words = words_of(&window, "library-entry").await?;
     assert!(words.contains("Fox"), "{words}");
     window.picture("library").await?;
@@ -90,14 +83,14 @@ async fn a_repo_is_found_judged_and_downloaded_past_a_broken_connection() -> Res
     let home = Home::near(&hub.url, &suggestions)?;
     let window = home.open().await?;
     window.click("place-discover").await?;
-    until_there(&window, "hub-row").await?;
+    window.until_there("hub-row").await?;
     window.picture("discover").await?;
     window.click("hub-row").await?;
-    until_there(&window, "variant").await?;
-    until_there(&window, "verdict-bar").await?;
+    window.until_there("variant").await?;
+    window.until_there("verdict-bar").await?;
     window.picture("repo").await?;
     window.click("fetch").await?;
-    until_there(&window, "chat-with").await?;
+    window.until_there("chat-with").await?;
     let cache = home.hub_cache().join("models--hearth-demo--Fox-GGUF/snapshots");
     let commit = std::fs::read_dir(&cache)?.next().context("no snapshot")??;
     assert!(commit.path().join(FILE).exists());
@@ -113,7 +106,7 @@ async fn without_the_hub_there_is_a_sentence_and_a_way_on() -> Result<()> {
     let home = Home::new()?;
     let window = home.open().await?;
     window.click("place-discover").await?;
-    until_there(&window, "hub-trouble").await?;
+    window.until_there("hub-trouble").await?;
     let words = words_of(&window, "hub-trouble").await?;
     assert!(words.contains("cannot be reached"), "{words}");
     window.picture("discover-offline").await?;

@@ -28,11 +28,11 @@ export class Downloads {
     }
   }
 
-  /** True when something has arrived since the last time. */
+  /** True when something has arrived since the last time, however quickly. */
   replace(downloads: Download[]): boolean {
-    const waited = new Set(this.pending.map((download) => download.id));
+    const before = new Set(this.finished.map((download) => download.id));
     this.list = downloads;
-    return this.finished.some((download) => waited.has(download.id));
+    return this.finished.some((download) => !before.has(download.id));
   }
 
   /** The download of a quantisation, unless it has arrived. */
