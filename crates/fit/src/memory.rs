@@ -169,7 +169,12 @@ impl Parts {
             self.prompt,
             (left_by_the_prompt as f64 * HEAP_SHARE) as u64,
         ]);
-        let first_token = sum(&[all, self.cache.while_copied(), left_by_the_prompt]);
+        // The copies find the room that the prompt's buffers have left.
+        let first_token = sum(&[
+            all,
+            self.cache.while_reading(),
+            self.cache.bytes.max(left_by_the_prompt),
+        ]);
         reading_the_file
             .max(loaded)
             .max(reading_the_prompt)

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::constants::{
-    DECODE_ATTENTION_PER_THREAD, DECODE_COST_UNPACKED, PROMPT_ATTENTION_PER_THREAD, PROMPT_COST_FLOAT,
-    PROMPT_COST_PACKED, PROMPT_COST_PACKED_Q6, PROMPT_COST_UNPACKED, SECONDS_PER_LAYER, SPEED_UNCERTAINTY,
+    DECODE_ATTENTION_PER_THREAD, DECODE_COST_UNPACKED, PROMPT_ATTENTION_PER_THREAD,
+    PROMPT_BYTES_PER_ACTIVATION, PROMPT_COST_FLOAT, PROMPT_COST_PACKED, PROMPT_COST_PACKED_Q6,
+    PROMPT_COST_UNPACKED, SECONDS_PER_LAYER, SPEED_UNCERTAINTY,
 };
 use crate::held::held;
 use crate::shape::{Matrices, Role};
@@ -112,12 +113,23 @@ pub(crate) fn prompt_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, to
         .sum();
     // A token attends to those before it: half of the prompt on average.
     let attention = attention(shape) * tokens / 2.0 / rate(PROMPT_ATTENTION_PER_THREAD, speeds);
-    weights / speeds.prompt_weights_per_second + attention + shape.layers as f64 * SECONDS_PER_LAYER / tokens
+    let activations = shape.layers as f64 * activations(shape);
+    let between = activations * PROMPT_BYTES_PER_ACTIVATION / speeds.read_bytes_per_second;
+    weights / speeds.prompt_weights_per_second
+        + attention
+        + between
+        + shape.layers as f64 * SECONDS_PER_LAYER / tokens
 }
 
 /// Numbers of keys and values that a token looks at, for each token before it. Every query head reads its own.
 fn attention(shape: &Shape) -> f64 {
     shape.layers as f64 * shape.heads as f64 * (shape.key_length as f64 + shape.value_length as f64)
+}
+
+/// Numbers of a layer's states, of one token.
+fn activations(shape: &Shape) -> f64 {
+    let queries = shape.heads as f64 * shape.key_length as f64;
+    shape.embedding as f64 + shape.feed_forward as f64 + queries
 }
 
 fn rate(per_thread: f64, speeds: &Speeds) -> f64 {

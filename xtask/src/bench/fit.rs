@@ -44,6 +44,9 @@ struct Arguments {
     /// Four cases of the thirteen.
     #[arg(long)]
     quick: bool,
+    /// Models of the cases to measure, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    models: Vec<String>,
     /// A worker to measure in place of this checkout's.
     #[arg(long)]
     worker: Option<std::path::PathBuf>,
@@ -78,7 +81,7 @@ impl Outcome {
     }
 }
 
-/// Measures this machine, then every case.
+/// Measures every case, and this machine before and after each: what other programs take changes from minute to minute.
 pub fn run(options: &BenchOptions) -> Result<Metrics> {
     let words = std::iter::once("bench").chain(options.arguments.iter().map(String::as_str));
     let arguments = Arguments::parse_from(words);
@@ -89,7 +92,8 @@ pub fn run(options: &BenchOptions) -> Result<Metrics> {
     let home = options.project.target.join("bench-engine");
     std::fs::create_dir_all(&home)?;
     let config = EngineConfig::new(worker, home);
-    let (machine, speeds) = (hearth_machine::look(), measure(&config)?);
+    let machine = hearth_machine::look();
+    let mut speeds = measure(&config)?;
     println!(
         "{}, {} threads: memory {:.1} GB/s, decoding {:.1} GB/s of weights",
         machine.cpu.name,
@@ -99,11 +103,22 @@ pub fn run(options: &BenchOptions) -> Result<Metrics> {
     );
     let cases = &CASES[..if arguments.quick { QUICK } else { CASES.len() }];
     let mut outcomes = Vec::new();
-    for (name, context) in cases {
+    let wanted = |name: &str| arguments.models.is_empty() || arguments.models.iter().any(|one| one == name);
+    for (name, context) in cases.iter().filter(|(name, _)| wanted(name)) {
         let chosen = models::choose(&[(*name).to_owned()], false)?;
         for model in chosen {
             if let Some(path) = model.prepare(&options.project)? {
-                let outcome = case(&config, &machine, &speeds, model, &path, *context)?;
+                let measured = case(&config, &path, *context)?;
+                let after = measure(&config)?;
+                let outcome = predict(
+                    &machine,
+                    &between(&speeds, &after),
+                    model,
+                    &path,
+                    *context,
+                    measured,
+                )?;
+                speeds = after;
                 println!("{}", line(&outcome));
                 outcomes.push(outcome);
             }
@@ -132,22 +147,22 @@ fn measure(config: &EngineConfig) -> Result<Speeds> {
     }
 }
 
+/// The speeds of the time between two measurements.
+fn between(before: &Speeds, after: &Speeds) -> Speeds {
+    Speeds {
+        read_bytes_per_second: before.read_bytes_per_second.midpoint(after.read_bytes_per_second),
+        matvec_bytes_per_second: before
+            .matvec_bytes_per_second
+            .midpoint(after.matvec_bytes_per_second),
+        prompt_weights_per_second: before
+            .prompt_weights_per_second
+            .midpoint(after.prompt_weights_per_second),
+        ..*after
+    }
+}
+
 /// Loads the model in a process of its own and fills its context: a prompt, then a reply.
-fn case(
-    config: &EngineConfig,
-    machine: &Machine,
-    speeds: &Speeds,
-    model: &'static BenchModel,
-    path: &Path,
-    context: usize,
-) -> Result<Outcome> {
-    let header = Header::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let shape = Shape::of(&header)?;
-    let plan = Plan {
-        context: context as u64,
-        draft: None,
-    };
-    let predicted = verdict(machine, Some(speeds), &shape, plan, None);
+fn case(config: &EngineConfig, path: &Path, context: usize) -> Result<ReplyStats> {
     let mut worker = Worker::start(config)?;
     let load = worker.ask(|id| Request::Load {
         id,
@@ -157,7 +172,25 @@ fn case(
     while !matches!(worker.event()?, Event::Loaded { id, .. } if id == load) {}
     // candle packs some weights when a prompt first asks for them: seconds that only the first one takes.
     generate(&mut worker, 64, 1)?;
-    let measured = generate(&mut worker, context - REPLY, REPLY)?;
+    generate(&mut worker, context - REPLY, REPLY)
+}
+
+/// What the verdict says of the same.
+fn predict(
+    machine: &Machine,
+    speeds: &Speeds,
+    model: &'static BenchModel,
+    path: &Path,
+    context: usize,
+    measured: ReplyStats,
+) -> Result<Outcome> {
+    let header = Header::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let shape = Shape::of(&header)?;
+    let plan = Plan {
+        context: context as u64,
+        draft: None,
+    };
+    let predicted = verdict(machine, Some(speeds), &shape, plan, None);
     // The verdict's speeds are those of a half-filled context; these are compared where they were measured.
     let (prompt, reply) = (measured.prompt_tokens as u64, measured.reply_tokens as u64);
     Ok(Outcome {

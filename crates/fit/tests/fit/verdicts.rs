@@ -155,7 +155,7 @@ fn speeds_of_a_desktop() {
 }
 
 #[test]
-fn what_was_measured_of_the_worker_is_predicted_within_a_tenth() {
+fn what_was_measured_of_the_worker_is_predicted_within_a_twentieth() {
     // Peaks of the worker on two cores with AVX2: after loading, and after prompts.
     let q4 = |name: &str, context| {
         Shape::of(
@@ -185,7 +185,7 @@ fn what_was_measured_of_the_worker_is_predicted_within_a_tenth() {
         );
         let off = said.memory.peak_bytes as f64 / f64::from(peak) - 1.0;
         assert!(
-            off.abs() < 0.1,
+            off.abs() < 0.05,
             "{context} tokens of {}: {off:+.3} {:?}",
             shape.architecture,
             said.memory

@@ -1,7 +1,7 @@
 //! Disks that are really full, or read-only: small file systems that only root may mount.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use hearth_hub::HubCache;
@@ -13,12 +13,18 @@ use crate::setup::{FILE, SIZE, Setup, limits};
 struct Disk(PathBuf);
 
 impl Disk {
+    /// One in memory.
+    fn tmpfs(setup: &Setup, options: &str) -> Option<Self> {
+        Self::mount(setup, &["-t", "tmpfs", "-o", options, "tmpfs"])
+    }
+
     /// Mounts, or says why this machine does not let us.
-    fn mount(at: &Path, arguments: &[&str]) -> Option<Self> {
-        fs::create_dir(at).unwrap();
-        let mounted = Command::new("mount").args(arguments).arg(at).output();
+    fn mount(setup: &Setup, arguments: &[&str]) -> Option<Self> {
+        let at = setup.folder.path().join("disk");
+        fs::create_dir(&at).unwrap();
+        let mounted = Command::new("mount").args(arguments).arg(&at).output();
         match mounted {
-            Ok(output) if output.status.success() => Some(Self(at.to_path_buf())),
+            Ok(output) if output.status.success() => Some(Self(at)),
             Ok(output) => {
                 println!("skipped: {}", String::from_utf8_lossy(&output.stderr).trim());
                 None
@@ -52,10 +58,7 @@ fn fill(disk: &Disk) -> PathBuf {
 async fn space_that_is_reserved_cannot_be_taken_by_others_in_the_middle() {
     let mut setup = Setup::new().await;
     let options = format!("size={}", SIZE + SIZE / 5);
-    let Some(disk) = Disk::mount(
-        &setup.folder.path().join("disk"),
-        &["-t", "tmpfs", "-o", &options, "tmpfs"],
-    ) else {
+    let Some(disk) = Disk::tmpfs(&setup, &options) else {
         return;
     };
     setup.cache = HubCache::at(disk.0.join("hub"));
@@ -84,8 +87,7 @@ async fn a_disk_that_fills_up_in_the_middle_keeps_what_is_there() {
         println!("skipped: no mkfs.ext2 here");
         return;
     }
-    let at = setup.folder.path().join("disk");
-    let Some(disk) = Disk::mount(&at, &["-o", "loop", &image.display().to_string()]) else {
+    let Some(disk) = Disk::mount(&setup, &["-o", "loop", &image.display().to_string()]) else {
         return;
     };
     setup.cache = HubCache::at(disk.0.join("hub"));
@@ -124,10 +126,7 @@ async fn a_disk_that_has_no_room_for_the_last_name_keeps_the_whole_file() {
     // Names cost an inode each: root, ballast's folder, hub, repository, blobs and the part file, and none is left
     // for the snapshot.
     let options = format!("size={},nr_inodes=64", 2 * SIZE);
-    let Some(disk) = Disk::mount(
-        &setup.folder.path().join("disk"),
-        &["-t", "tmpfs", "-o", &options, "tmpfs"],
-    ) else {
+    let Some(disk) = Disk::tmpfs(&setup, &options) else {
         return;
     };
     setup.cache = HubCache::at(disk.0.join("hub"));
@@ -154,8 +153,7 @@ async fn a_disk_that_has_no_room_for_the_last_name_keeps_the_whole_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_read_only_is_named_and_a_retry_goes_on_once_it_is_not() {
     let mut setup = Setup::new().await;
-    let at = setup.folder.path().join("disk");
-    let Some(disk) = Disk::mount(&at, &["-t", "tmpfs", "-o", "ro", "tmpfs"]) else {
+    let Some(disk) = Disk::tmpfs(&setup, "ro") else {
         return;
     };
     setup.cache = HubCache::at(disk.0.join("hub"));
