@@ -18,6 +18,10 @@ export default defineConfig({
     environment: "jsdom",
     setupFiles: ["./tests/setup.ts"],
     include: ["tests/**/*.test.ts"],
+    // Importing the window takes longer than most files' tests: the files of one process share it, and `setup.ts` leaves
+    // nothing of a test behind.
+    isolate: false,
+    maxWorkers: "100%",
     // A window with a hundred parts takes its time on a busy computer; only a test that fails waits this long.
     testTimeout: 30_000,
     mockReset: true,

@@ -6,7 +6,6 @@ import { inSight, layOut } from "../src/lib/chats/rows";
 import { NOTICE_MS } from "../src/lib/notices/notices.svelte";
 import { chat, fake, NOW, openWindow, question, reply, settle } from "./world";
 
-vi.mock("../src/lib/backend/backend");
 afterEach(() => vi.useRealTimers());
 
 const titles = () => screen.queryAllByTestId("chat-item").map((item) => item.textContent?.trim());

@@ -1,6 +1,6 @@
 import { fireEvent, screen } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { Turn } from "../src/lib/backend/bindings/Turn";
 import {
   bard,
@@ -15,8 +15,6 @@ import {
   startOf,
   writing,
 } from "./world";
-
-vi.mock("../src/lib/backend/backend");
 
 const input = () => screen.getByTestId<HTMLTextAreaElement>("composer-input");
 const turn = (text: string, chatId = "a"): Turn => ({

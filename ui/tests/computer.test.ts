@@ -1,12 +1,10 @@
 import { screen, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { ThisComputer } from "../src/lib/backend/bindings/ThisComputer";
 import { classMeaning, classWords, gpuWords, memoryWords } from "../src/lib/computer/words";
 import { computer, GIB } from "./models";
 import { emit, fake, openWindow, settle } from "./world";
-
-vi.mock("../src/lib/backend/backend");
 
 const page = () => screen.getByTestId("computer-page");
 async function openPage(found: ThisComputer = computer()) {

@@ -6,8 +6,6 @@ import type { HubQuery } from "../src/lib/backend/bindings/HubQuery";
 import { download, row, suggestion, tooBig } from "./models";
 import { emit, fake, openWindow, settle } from "./world";
 
-vi.mock("../src/lib/backend/backend");
-
 const found = (ids: string[], more: Partial<HubPage> = {}): HubPage => ({
   models: ids.map((id) => row(id)),
   next: null,

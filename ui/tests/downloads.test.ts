@@ -1,13 +1,11 @@
 import { screen, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Download } from "../src/lib/backend/bindings/Download";
 import type { ErrorCode } from "../src/lib/backend/bindings/ErrorCode";
 import { progressWords } from "../src/lib/downloads/words";
 import { REPO, download, entry } from "./models";
 import { emit, fake, llama, openWindow, settle, startOf } from "./world";
-
-vi.mock("../src/lib/backend/backend");
 
 const ids = () => screen.queryAllByTestId("download").map((item) => item.getAttribute("data-download-id"));
 const item = (id: string) => {

@@ -1,13 +1,11 @@
 import { screen, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { EngineState } from "../src/lib/backend/bindings/EngineState";
 import type { ErrorCode } from "../src/lib/backend/bindings/ErrorCode";
 import { engineWords, remedy, spokenWords } from "../src/lib/engine/words";
 import { fileSize } from "../src/lib/figures/figures";
 import { bard, emit, fake, llama, openWindow, ready, settle } from "./world";
-
-vi.mock("../src/lib/backend/backend");
 
 const failed = (code: ErrorCode, message = "Why, and what to do."): EngineState => ({
   state: "failed",

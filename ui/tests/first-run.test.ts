@@ -1,10 +1,8 @@
 import { screen, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { computer, download, entry, suggestion, tooBig } from "./models";
 import { bard, emit, fake, llama, openWindow, settle } from "./world";
-
-vi.mock("../src/lib/backend/backend");
 
 const first = { chats: [], models: [bard], engine: { state: "noModel" } } as const;
 

@@ -1,12 +1,10 @@
 import { fireEvent, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { FoundModel } from "../src/lib/backend/bindings/FoundModel";
 import type { LibraryEntry } from "../src/lib/backend/bindings/LibraryEntry";
 import { download, entry, tooBig, verdict } from "./models";
 import { bard, emit, fake, llama, openWindow, settle } from "./world";
-
-vi.mock("../src/lib/backend/backend");
 
 const ollama: FoundModel = {
   id: "o",

@@ -1,11 +1,10 @@
 import { render, screen } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
-import { openLink } from "../src/lib/backend/backend";
 import Markdown from "../src/lib/markdown/Markdown.svelte";
+import { fake } from "./world";
 
-vi.mock("../src/lib/backend/backend");
-beforeEach(() => vi.mocked(openLink).mockResolvedValue());
+beforeEach(() => fake.openLink.mockResolvedValue());
 
 const show = (source: string, streaming = false) => render(Markdown, { source, streaming });
 
@@ -32,18 +31,18 @@ test.each([
 
 test("a link opens outside the window, and only when clicked", async () => {
   show("[docs](https://example.org/a) and [mail](mailto:ada@example.org)");
-  expect(openLink).not.toHaveBeenCalled();
+  expect(fake.openLink).not.toHaveBeenCalled();
   await userEvent.click(screen.getByRole("link", { name: "docs" }));
-  expect(openLink).toHaveBeenCalledExactlyOnceWith("https://example.org/a");
+  expect(fake.openLink).toHaveBeenCalledExactlyOnceWith("https://example.org/a");
   await userEvent.click(screen.getByRole("link", { name: "mail" }));
-  expect(openLink).toHaveBeenLastCalledWith("mailto:ada@example.org");
+  expect(fake.openLink).toHaveBeenLastCalledWith("mailto:ada@example.org");
 });
 
 test("an image is named and never loaded", async () => {
   const { container } = show("![a chart](https://example.org/c.png) ![x](data:image/png;base64,AA==)");
   expect(container.querySelector("img, [src], [srcset]")).toBeNull();
   await userEvent.click(screen.getByRole("link", { name: "Image not loaded: a chart" }));
-  expect(openLink).toHaveBeenCalledExactlyOnceWith("https://example.org/c.png");
+  expect(fake.openLink).toHaveBeenCalledExactlyOnceWith("https://example.org/c.png");
 });
 
 test("entities are characters, and code is left alone", () => {

@@ -1,11 +1,9 @@
 import { screen, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import axe from "axe-core";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { download, repoPage, row, suggestion, tooBig, entry, verdict } from "./models";
 import { bard, emit, fake, llama, openWindow, question, reply, settle } from "./world";
-
-vi.mock("../src/lib/backend/backend");
 
 const PAGES = [
   ["Discover", "2", "discover-page"],

@@ -1,13 +1,11 @@
 import { fireEvent, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ErrorCode } from "../src/lib/backend/bindings/ErrorCode";
 import type { RepoPage } from "../src/lib/backend/bindings/RepoPage";
 import { cardText } from "../src/lib/discover/card";
 import { GIB, REPO, download, entry, repoPage, row, tooBig, variant, verdict } from "./models";
 import { emit, fake, llama, openWindow, settle } from "./world";
-
-vi.mock("../src/lib/backend/backend");
 
 const versions = () => screen.getAllByTestId("variant");
 const version = (name: string) => {

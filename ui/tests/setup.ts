@@ -1,6 +1,9 @@
 import "@testing-library/jest-dom/vitest";
-import { beforeEach } from "vitest";
+import { beforeEach, vi } from "vitest";
 import { notices } from "../src/lib/report";
+
+// Every test scripts the backend (`world.ts`); its real one has no shell to talk to.
+vi.mock("../src/lib/backend/backend");
 
 // What jsdom lacks and every webview has.
 class QuietResizeObserver implements ResizeObserver {

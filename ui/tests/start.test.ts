@@ -1,11 +1,9 @@
 import { screen } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import axe from "axe-core";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { ErrorCode } from "../src/lib/backend/bindings/ErrorCode";
 import { bard, chat, fake, llama, openWindow, question, reply, settle, startOf, writing } from "./world";
-
-vi.mock("../src/lib/backend/backend");
 
 const buttons = () => screen.getAllByRole("button").map((button) => button.textContent?.trim());
 

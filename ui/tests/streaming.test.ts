@@ -3,8 +3,6 @@ import userEvent from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
 import { emit, fake, openWindow, question, reply, replyElement, writing } from "./world";
 
-vi.mock("../src/lib/backend/backend");
-
 const asked = [question("u", "To be?"), writing("r", "Or ")];
 const text = (offset: number, piece: string) =>
   ({ type: "replyText", chatId: "a", messageId: "r", offset, text: piece }) as const;

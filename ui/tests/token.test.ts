@@ -3,8 +3,6 @@ import userEvent from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
 import { fake, openWindow, settle } from "./world";
 
-vi.mock("../src/lib/backend/backend");
-
 const input = () => screen.getByTestId<HTMLInputElement>("token-input");
 
 async function openDialog() {

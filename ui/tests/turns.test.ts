@@ -1,9 +1,7 @@
 import { screen, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { chat, fake, openWindow, question, reply, replyElement, settle, writing } from "./world";
-
-vi.mock("../src/lib/backend/backend");
 
 const thread = [question("u1", "One?"), reply("r1", "Uno."), question("u2", "Two?"), reply("r2", "Dos.")];
 const ids = () => screen.getAllByTestId("message").map((message) => message.dataset["messageId"]);
