@@ -11,13 +11,42 @@ use bytes::Bytes;
 use futures::StreamExt;
 use hyper::body::Body as _;
 use hyper::header::{CONTENT_LENGTH, HeaderValue};
+use tokio::time::Instant;
 
 use crate::fault::Fault;
 use crate::log::Entry;
 use crate::wire::Ending;
 
-/// Portions in a second when bandwidth is limited.
-const PORTIONS: u64 = 20;
+/// Portions in a second, at least, when bandwidth is limited; what a portion was late may be caught up with the next.
+const PORTIONS: u64 = 200;
+
+/// A line of so many bytes a second.
+struct Line {
+    rate: u64,
+    /// When the next portion may go.
+    due: Instant,
+}
+
+impl Line {
+    fn new(rate: u64) -> Self {
+        Self {
+            rate: rate.max(1),
+            due: Instant::now(),
+        }
+    }
+
+    /// Waits for its turn, and tells how many bytes may go at once.
+    async fn turn(&mut self) -> u64 {
+        tokio::time::sleep_until(self.due).await;
+        (self.rate / PORTIONS).max(1)
+    }
+
+    fn carried(&mut self, bytes: u64) {
+        let late = Duration::from_secs(1) / PORTIONS as u32;
+        let from = self.due.max(Instant::now() - late);
+        self.due = from + Duration::from_secs_f64(bytes as f64 / self.rate as f64);
+    }
+}
 
 /// What happens after the last byte that is sent.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +66,7 @@ struct Pour {
     end: End,
     /// Bytes in a drop and the time before the next.
     drops: Option<(u64, Duration)>,
+    line: Option<Line>,
     entry: Arc<Entry>,
     ending: Ending,
 }
@@ -57,9 +87,6 @@ pub(crate) fn pour(
         .and_then(told)
         .or_else(|| body.size_hint().exact());
     let (mut limit, mut end, mut drops) = (u64::MAX, End::Finish, None);
-    if let Some(rate) = bandwidth {
-        drops = Some(((rate / PORTIONS).max(1), Duration::from_millis(1000 / PORTIONS)));
-    }
     let mut declared = length;
     match fault {
         Some(Fault::ShortBody { after }) => (limit, end) = (*after, End::Close),
@@ -89,6 +116,7 @@ pub(crate) fn pour(
         limit,
         end,
         drops,
+        line: bandwidth.map(Line::new),
         entry,
         ending,
     };
@@ -123,8 +151,14 @@ impl Pour {
                 tokio::time::sleep(every).await;
             }
         }
+        if let Some(line) = &mut self.line {
+            length = length.min(line.turn().await);
+        }
         let portion = self.held.split_to(length.min(self.held.len() as u64) as usize);
         self.sent += portion.len() as u64;
+        if let Some(line) = &mut self.line {
+            line.carried(portion.len() as u64);
+        }
         self.entry
             .bytes_sent
             .fetch_add(portion.len() as u64, Ordering::Relaxed);

@@ -1,5 +1,6 @@
 //! The two servers as a test holds them.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +38,8 @@ impl FakeHub {
     /// # Panics
     /// When no port can be had, which no test could go on from.
     pub async fn start() -> Self {
-        let (hub_listener, url) = listen().await;
-        let (cdn_listener, cdn_url) = listen().await;
+        let (hub_listener, url) = listen();
+        let (cdn_listener, cdn_url) = listen();
         let state = Arc::new(State {
             hub: url.clone(),
             cdn: cdn_url.clone(),
@@ -203,10 +204,9 @@ impl Drop for FakeHub {
     clippy::expect_used,
     reason = "loopback has free ports on any computer that can run a test"
 )]
-async fn listen() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a free port on 127.0.0.1");
+fn listen() -> (TcpListener, String) {
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let listener = wire::bind(any).expect("a free port on 127.0.0.1");
     let address = listener.local_addr().expect("the address of a bound socket");
     (listener, format!("http://{address}"))
 }

@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -85,6 +85,21 @@ impl AsyncWrite for Wire {
     }
 }
 
+/// Bytes that a connection holds and that have not left for the other side: a server's are far away from the computer that
+/// downloads. Without a bound this system makes it megabytes, all of them counted as sent.
+const SEND_BUFFER: u32 = 128 << 10;
+
+/// A listener whose connections send what they count.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    // As `TcpListener::bind` does; on Windows it would let two programs have one port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(1024)
+}
+
 /// Serves one site until it is dropped, and is away while it is told to be. `up` says which.
 pub(crate) async fn serve(mut listener: TcpListener, site: Site, up: watch::Sender<bool>) {
     let Ok(address) = listener.local_addr() else {
@@ -123,7 +138,7 @@ async fn turned(online: &mut watch::Receiver<bool>, wanted: bool) {
 /// The port was free a moment ago; should another program have it, it is waited for.
 async fn bind_again(address: SocketAddr) -> TcpListener {
     loop {
-        match TcpListener::bind(address).await {
+        match bind(address) {
             Ok(listener) => return listener,
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }

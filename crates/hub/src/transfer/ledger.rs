@@ -129,6 +129,11 @@ impl Ledger {
         self.written.insert(range);
     }
 
+    /// Bytes that are left to claim.
+    pub(crate) fn missing(&self) -> u64 {
+        self.missing.total()
+    }
+
     /// Whether bytes are left to claim.
     pub(crate) fn has_missing(&self) -> bool {
         !self.missing.0.is_empty()

@@ -17,6 +17,10 @@ const SHARE_AT_RISK: u64 = 64;
 const LEAST_AT_RISK: u64 = 1 << 20;
 const MOST_AT_RISK: u64 = 16 << 20;
 
+/// A piece is this share of what is missing at most, and no smaller than that.
+const LAST_SHARE: u64 = 8;
+const SMALLEST_LAST_PIECE: u64 = 4 << 20;
+
 /// One file in the making.
 #[derive(Debug)]
 pub(crate) struct Work {
@@ -60,9 +64,12 @@ impl Work {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// See [`Ledger::claim`].
+    /// See [`Ledger::claim`]. The last pieces are smaller: they arrive side by side, only the first of them can be hashed
+    /// meanwhile, and the others are what is waited for when all has arrived.
     pub(crate) fn claim(&self, most: u64) -> Option<Range<u64>> {
-        self.ledger().claim(most)
+        let mut ledger = self.ledger();
+        let last = (ledger.missing() / LAST_SHARE).max(SMALLEST_LAST_PIECE);
+        ledger.claim(most.min(last))
     }
 
     /// See [`Ledger::has_missing`].

@@ -63,7 +63,7 @@ impl Pull {
 async fn a_killed_download_goes_on_and_fetches_little_twice() {
     let setup = Setup::new().await;
     setup.hub.repo(REPO).file(FILE, Content::generated(SIZE, 99));
-    setup.hub.bandwidth(Some(12_000_000));
+    setup.hub.bandwidth(Some(6_000_000));
     let mut safe_before = 0;
     for round in 0..ROUNDS {
         let sent_before = setup.sent();

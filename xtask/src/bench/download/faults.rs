@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use hearth_fake_hub::Fault;
-use tempfile::TempDir;
 
-use super::{Bench, FILE, SIZE, STALL};
+use super::{Bench, FILE, SIZE, STALL, in_memory};
 
 /// What one kind of fault came to.
 pub struct Faults {
@@ -66,7 +65,7 @@ fn of_kind(bench: &Bench, name: &'static str, make: Make, times: usize) -> Resul
         seconds: 0.0,
     };
     for _ in 0..times {
-        let folder = TempDir::new()?;
+        let folder = in_memory()?;
         // The file is fetched in 16 requests; a body's fault has to be within one.
         let at = fastrand::u64(0..SIZE / 16);
         let handle = bench.hub.fault(FILE, make(at), 1);

@@ -4,7 +4,7 @@ use super::faults::Faults;
 use super::{Kills, SIZE, Throughput, median};
 
 /// Megabytes a second of both.
-pub fn throughput(seconds: &Throughput) -> String {
+pub fn throughput(pace: &str, seconds: &Throughput) -> String {
     let line = |name: &str, of: &[f64]| {
         let median = median(of);
         format!(
@@ -13,7 +13,7 @@ pub fn throughput(seconds: &Throughput) -> String {
         )
     };
     format!(
-        "256 MB on loopback, medians of {} rounds\n{}{}{}Hearth is {:.2} x curl, and {:.2} x curl with sha256sum.\n",
+        "256 MB on loopback, {pace}, medians of {} rounds\n{}{}{}Hearth is {:.2} x curl, and {:.2} x curl with sha256sum.\n",
         seconds.hearth.len(),
         line("Hearth (verified)", &seconds.hearth),
         line("curl", &seconds.curl),
