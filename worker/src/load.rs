@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hearth_engine::protocol::{ChatMessage, Fault, LoadedModel, RequestId, Role};
+use hearth_engine::protocol::{ChatMessage, DEFAULT_CONTEXT, Fault, LoadedModel, RequestId, Role};
 use mistralrs_core::{
     AdapterPaths, DefaultSchedulerMethod, DeviceMapSetting, GGUFLoaderBuilder, GGUFSpecificConfig,
     LocalModelPaths, MistralRs, MistralRsBuilder, ModelDType, ModelPaths, Pipeline, SchedulerConfig,
@@ -17,10 +17,6 @@ use crate::generate;
 use crate::memory;
 use crate::preflight;
 use crate::progress::Progress;
-
-/// Context when the app names none, in tokens. mistral.rs reads a prompt in one pass whose mask grows with the square
-/// of its length: 0.5 GB at 8,192 tokens, 7 GB at 32,768.
-const DEFAULT_CONTEXT: usize = 8192;
 
 /// A model that answers.
 pub struct Model {

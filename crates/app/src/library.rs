@@ -342,14 +342,14 @@ impl App {
         }
     }
 
-    async fn judge(&self, record: &ModelRecord, shape: &Shape, context: u64) -> Verdict {
+    pub(crate) async fn judge(&self, record: &ModelRecord, shape: &Shape, context: u64) -> Verdict {
         let (machine, speeds) = (self.machine().await, self.speeds());
         let measured = self.measured(&model_key(record)).await;
         let plan = Plan { context, draft: None };
         verdict(&machine, speeds.as_ref(), shape, plan, measured.as_ref())
     }
 
-    async fn shape_of(&self, record: &ModelRecord) -> Option<Shape> {
+    pub(crate) async fn shape_of(&self, record: &ModelRecord) -> Option<Shape> {
         let first = record.path().to_path_buf();
         if let Some(known) = lock(&self.shelf.shapes).get(&first) {
             return known.clone();

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use hearth_engine::EngineError;
+use hearth_engine::protocol::DEFAULT_CONTEXT;
+use hearth_fit::Label;
 use hearth_gguf::ShardName;
 use hearth_store::{ModelFileRecord, ModelRecord, NewModel};
 use serde::Serialize;
@@ -120,7 +122,7 @@ impl App {
     /// Loads a model and notes when.
     pub(crate) async fn load_record(&self, record: ModelRecord) -> Result<(), EngineError> {
         let files = record.files.iter().map(|file| file.path.clone()).collect();
-        let context = self.settings().await.ok().and_then(|settings| settings.context);
+        let context = self.context_for(&record).await;
         let loaded = self.engine.load(files, context).await?;
         self.keep_load(&record, &loaded).await;
         if let Ok(store) = self.store().await {
@@ -129,6 +131,24 @@ impl App {
             self.tell_models().await;
         }
         Ok(())
+    }
+
+    /// The context to load a model with, in tokens: what Settings ask for, but no more than fits beside what is open now,
+    /// nor than the engine runs the model in as it was trained. A model that does not fit at all is loaded all the same:
+    /// who does that has read the verdict.
+    async fn context_for(&self, record: &ModelRecord) -> Option<usize> {
+        let wanted = self.settings().await.ok().and_then(|settings| settings.context);
+        let Some(shape) = self.shape_of(record).await else {
+            return wanted;
+        };
+        let verdict = self
+            .judge(record, &shape, wanted.unwrap_or(DEFAULT_CONTEXT) as u64)
+            .await;
+        let context = match verdict.label {
+            Label::TooBig => verdict.largest_context.unwrap_or(verdict.context),
+            _ => verdict.context,
+        };
+        usize::try_from(context).ok()
     }
 
     /// Puts the built-in model on the list, at the place where this installation has it, and chooses the model that

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hearth_app::{App, AppConfig, AppEvent, EngineState, ErrorCode, Settings, Subscription};
-use hearth_fixtures::{BadFile, ModelFile, Script, Shape};
+use hearth_fixtures::{BadFile, ModelFile, Script, Shape, Value};
 use hearth_store::{Message, MessageStatus, StopReason};
 use tempfile::TempDir;
 
@@ -311,6 +311,32 @@ async fn a_chat_too_long_for_the_context_says_by_how_much() {
             .as_ref()
             .is_some_and(|error| error.contains("tokens too long")),
         "{reply:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stretched_model_is_loaded_with_the_context_that_the_engine_runs_it_in() {
+    let home = Home::new();
+    let app = home.open().await;
+    app.set_settings(Settings {
+        context: Some(4096),
+        ..app.settings().await.unwrap()
+    })
+    .await
+    .unwrap();
+    let mut gguf = ModelFile::scripted(&Script::saying(FOX).unwrap())
+        .context(4096)
+        .to_gguf();
+    let factor = format!("{}.rope.scaling.factor", Shape::TINY.architecture.name());
+    gguf.metadata.push((factor, Value::F32(4.0)));
+    let file = home.folder.path().join("stretched.gguf");
+    gguf.write(&file).unwrap();
+    let model = app.remember_model(file).await.unwrap();
+    app.load_model(&model.id).await.unwrap();
+    let state = settled(&app).await;
+    assert!(
+        matches!(state, EngineState::Ready { context: 1024, .. }),
+        "{state:?}"
     );
 }
 

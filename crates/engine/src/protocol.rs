@@ -13,6 +13,10 @@ pub const PROTOCOL_VERSION: u32 = 2;
 /// Longest line either side accepts, in bytes. The longest real one is a request that carries a whole chat.
 pub const LONGEST_LINE: usize = 8 << 20;
 
+/// Context of a model where nobody names one, in tokens. mistral.rs reads a prompt in one pass whose mask grows with the
+/// square of its length: 0.5 GB at 8,192 tokens, 7 GB at 32,768.
+pub const DEFAULT_CONTEXT: usize = 8192;
+
 /// Names a request; the events that answer it carry it. Chosen by the app, unique in a worker's life.
 pub type RequestId = u64;
 
