@@ -8,6 +8,7 @@ import { getLlama } from "node-llama-cpp";
 
 const plan = JSON.parse(await text(process.stdin));
 const llama = await getLlama({ gpu: false, build: "never", skipDownload: true, maxThreads: plan.threads });
+const peakBytes = () => process.resourceUsage().maxRSS * 1024;
 // What node takes is not llama.cpp's: memory is counted from here on.
 const memoryBefore = process.memoryUsage.rss();
 
@@ -34,8 +35,9 @@ for (const { promptTokens, replyTokens } of plan.replies) {
     promptMilliseconds: first - start,
     replyTokens: count,
     decodeMilliseconds: performance.now() - first,
+    peakBytes: peakBytes(),
   });
 }
-const peakMemory = process.resourceUsage().maxRSS * 1024 - memoryBefore;
+const peakMemory = peakBytes() - memoryBefore;
 console.log(JSON.stringify({ loadMilliseconds, replies, peakMemory }));
 process.exit(0);
