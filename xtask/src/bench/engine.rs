@@ -34,7 +34,7 @@ const DEEP: Wanted = Wanted {
     reply_tokens: 32,
 };
 /// A prompt eight times as long costs each token more attention: about this much.
-const DEEP_SLOWER: f64 = 3.5;
+const DEEP_SLOWER: f64 = 1.7;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask bench engine --")]
