@@ -65,6 +65,7 @@ test("a computer not measured yet can be measured there", async () => {
   await userEvent.click(screen.getByTestId("measure"));
   await settle();
   expect(screen.getByTestId("first-computer")).toHaveTextContent("about 12 words a second");
+  expect(fake.suggestions, "the verdicts are asked for anew").toHaveBeenCalledTimes(2);
 });
 
 test("without a network, what is here can still be used", async () => {

@@ -40,9 +40,12 @@ export class Hearth {
   composerCalls = $state(0);
 
   readonly chats = new Chats();
-  readonly computer = new Computer();
   readonly discover = new Discover();
   readonly library = new Library();
+  readonly computer = new Computer(() => {
+    this.discover.reprice();
+    void this.library.refresh();
+  });
   readonly downloads = new Downloads();
   readonly account = new Account();
   readonly thread = new Thread((chat) => {

@@ -9,6 +9,9 @@ export class Computer {
   failure = $state.raw<ErrorReport | null>(null);
   private asked = $state(false);
 
+  /** `onmeasured` is told when speeds are known that were not, or others. */
+  constructor(private readonly onmeasured: () => void) {}
+
   get measuring(): boolean {
     return this.asked || (this.found?.measuring ?? false);
   }
@@ -26,13 +29,15 @@ export class Computer {
   }
 
   take(computer: ThisComputer): void {
+    const before = this.found;
     this.found = computer;
+    if (before && before.speeds?.measuredAt !== computer.speeds?.measuredAt) this.onmeasured();
   }
 
   private async attempt(command: () => Promise<ThisComputer>): Promise<void> {
     this.failure = null;
     try {
-      this.found = await command();
+      this.take(await command());
     } catch (reason) {
       this.failure = asReport(reason);
     }

@@ -67,6 +67,13 @@ export class Discover {
     if (this.suggestions === null) void this.suggest();
   }
 
+  /** Asks for every verdict that is shown anew: the computer's speeds have become known, or have changed. */
+  reprice(): void {
+    if (this.suggestions !== null) void this.suggest();
+    if (this.searched) this.search(0);
+    void this.repo.refresh().then(() => this.repo.at(this.repo.context));
+  }
+
   async suggest(): Promise<void> {
     this.suggestionsFailure = null;
     try {
