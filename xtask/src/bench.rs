@@ -10,6 +10,7 @@ mod fit;
 #[cfg(feature = "bench")]
 mod machine;
 #[cfg(feature = "bench")]
+mod median;
 mod memory;
 #[cfg(feature = "bench")]
 mod models;

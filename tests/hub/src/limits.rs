@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 
 /// Seconds in a window. <https://huggingface.co/docs/hub/rate-limits>
+///
+/// The Hub's own windows end at the same moments for everybody. Here a caller's window begins with their first request:
+/// otherwise every test that uses up a quota would fail in the last moments of some window.
 const WINDOW: i64 = 300;
 
 /// What a request is counted as.
@@ -54,10 +57,10 @@ pub(crate) struct Limits {
     used: HashMap<(Bucket, String), Used>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Used {
-    /// Number of the window since 1970.
-    window: i64,
+    /// When the window began, in seconds since 1970.
+    since: i64,
     requests: u64,
 }
 
@@ -79,10 +82,13 @@ impl Limits {
         let (anonymous, free) = bucket.quotas();
         let usual = if payer.is_empty() { anonymous } else { free };
         let quota = self.quotas.get(&bucket).copied().unwrap_or(usual);
-        let used = self.used.entry((bucket, payer.to_owned())).or_default();
-        let window = now.div_euclid(WINDOW);
-        if used.window != window {
-            *used = Used { window, requests: 0 };
+        let begun = Used {
+            since: now,
+            requests: 0,
+        };
+        let used = self.used.entry((bucket, payer.to_owned())).or_insert(begun);
+        if now - used.since >= WINDOW {
+            *used = begun;
         }
         let exhausted = used.requests >= quota;
         if !exhausted {
@@ -92,7 +98,7 @@ impl Limits {
             bucket,
             quota,
             left: quota - used.requests.min(quota),
-            ends_in: WINDOW - now.rem_euclid(WINDOW),
+            ends_in: used.since + WINDOW - now,
             exhausted,
         }
     }
@@ -132,15 +138,15 @@ mod tests {
     fn each_caller_has_a_window_of_their_own() {
         let mut limits = Limits::default();
         limits.quotas.insert(Bucket::Api, 2);
-        let first = limits.count(Bucket::Api, "", 600);
+        let first = limits.count(Bucket::Api, "", 650);
         assert_eq!(first.rate_limit(), "\"api\";r=1;t=300");
         assert_eq!(first.policy(), "\"fixed window\";\"api\";q=2;w=300");
-        assert!(!limits.count(Bucket::Api, "", 601).exhausted);
-        let third = limits.count(Bucket::Api, "", 700);
+        assert!(!limits.count(Bucket::Api, "", 651).exhausted);
+        let third = limits.count(Bucket::Api, "", 750);
         assert!(third.exhausted);
         assert_eq!(third.rate_limit(), "\"api\";r=0;t=200");
-        assert!(!limits.count(Bucket::Api, "ada", 700).exhausted);
-        assert!(!limits.count(Bucket::Resolvers, "", 700).exhausted);
-        assert!(!limits.count(Bucket::Api, "", 900).exhausted);
+        assert!(!limits.count(Bucket::Api, "ada", 750).exhausted);
+        assert!(!limits.count(Bucket::Resolvers, "", 750).exhausted);
+        assert!(!limits.count(Bucket::Api, "", 950).exhausted);
     }
 }

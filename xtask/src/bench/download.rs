@@ -15,6 +15,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use self::pull::Pull;
+use super::median::median;
 use super::{BenchOptions, Metrics};
 use crate::command;
 
@@ -147,26 +148,21 @@ struct Throughput {
 
 impl Throughput {
     fn hearth(&self) -> Duration {
-        Duration::from_secs_f64(median(&self.hearth))
+        Duration::from_secs_f64(typical(&self.hearth))
     }
 
     fn ratio(&self) -> f64 {
-        median(&self.curl) / median(&self.hearth)
+        typical(&self.curl) / typical(&self.hearth)
     }
 
     fn verified_ratio(&self) -> f64 {
-        median(&self.curl_verified) / median(&self.hearth)
+        typical(&self.curl_verified) / typical(&self.hearth)
     }
 }
 
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    match sorted.len() {
-        0 => 0.0,
-        length if length % 2 == 1 => sorted[length / 2],
-        length => f64::midpoint(sorted[length / 2 - 1], sorted[length / 2]),
-    }
+/// Of measurements of which there is at least one.
+fn typical(values: &[f64]) -> f64 {
+    median(values.iter().copied()).unwrap_or_default()
 }
 
 /// A folder in memory where this system has one: curl does not wait for the disk, so on a disk that is slower than

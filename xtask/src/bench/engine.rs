@@ -13,6 +13,7 @@ use hearth_engine::EngineConfig;
 use hearth_engine::protocol::ReplyStats;
 use serde::{Deserialize, Serialize};
 
+use super::median::median;
 use super::models::{self, BenchModel};
 use super::{BenchOptions, Metrics};
 use crate::project::Project;
@@ -219,12 +220,12 @@ impl Bench<'_> {
 /// About how long both engines will take over the long context, from the rounds before.
 fn expected_deep(rounds: &[Pair]) -> Duration {
     let seconds = |side: fn(&Pair) -> &Session| {
-        let prompt = report::median(
+        let prompt = median(
             rounds
                 .iter()
                 .map(|pair| side(pair).replies[1].prompt_milliseconds),
         );
-        let decode = report::median(
+        let decode = median(
             rounds
                 .iter()
                 .map(|pair| side(pair).replies[0].decode_milliseconds),

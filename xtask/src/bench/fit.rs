@@ -12,6 +12,7 @@ use hearth_gguf::Header;
 use hearth_machine::{Machine, Speeds};
 use serde_json::json;
 
+use super::median::median;
 use super::models::{self, BenchModel};
 use super::worker::Worker;
 use super::{BenchOptions, Metrics};
@@ -290,12 +291,7 @@ fn metrics(outcomes: &[Outcome]) -> Metrics {
 fn spread(errors: impl Iterator<Item = Option<f64>>) -> (Option<f64>, Option<f64>) {
     let mut errors: Vec<f64> = errors.flatten().map(f64::abs).collect();
     errors.sort_by(f64::total_cmp);
-    let median = match errors.len() {
-        0 => None,
-        count if count % 2 == 1 => Some(errors[count / 2]),
-        count => Some(errors[count / 2 - 1].midpoint(errors[count / 2])),
-    };
-    (median, errors.last().copied())
+    (median(errors.iter().copied()), errors.last().copied())
 }
 
 #[cfg(test)]

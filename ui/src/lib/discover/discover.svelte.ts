@@ -71,7 +71,7 @@ export class Discover {
   reprice(): void {
     if (this.suggestions !== null) void this.suggest();
     if (this.searched) this.search(0);
-    void this.repo.refresh().then(() => this.repo.at(this.repo.context));
+    void this.repo.reprice();
   }
 
   async suggest(): Promise<void> {

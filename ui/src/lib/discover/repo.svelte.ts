@@ -58,6 +58,12 @@ export class Repo {
     }
   }
 
+  /** Asks anew for every verdict: those of the page, and those that outrank them. */
+  async reprice(): Promise<void> {
+    await this.refresh();
+    this.price(this.page?.variants.filter(({ name }) => name in this.prices) ?? [], 0);
+  }
+
   verdictOf(variant: VariantRow): Verdict | null {
     return this.prices[variant.name] ?? variant.verdict;
   }

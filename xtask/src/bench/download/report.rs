@@ -1,12 +1,12 @@
 //! The tables.
 
 use super::faults::Faults;
-use super::{Kills, SIZE, Throughput, median};
+use super::{Kills, SIZE, Throughput, typical};
 
 /// Megabytes a second of both.
 pub fn throughput(pace: &str, seconds: &Throughput) -> String {
     let line = |name: &str, of: &[f64]| {
-        let median = median(of);
+        let median = typical(of);
         format!(
             "{name:<22} {median:>8.2} s {:>8.0} MB/s\n",
             SIZE as f64 / 1e6 / median
@@ -32,7 +32,7 @@ pub fn kills(pace: &str, kills: &Kills) -> String {
         kills.count,
         kills.files,
         kills.wrong_hashes,
-        megabytes(median(&all)),
+        megabytes(typical(&all)),
         megabytes(kills.worst() as f64),
         100.0 * kills.worst() as f64 / SIZE as f64,
     )

@@ -5,6 +5,7 @@ use sysinfo::System;
 
 use super::{DEEP, Measured, PROMPT, Pair, SHORT, Session};
 use crate::bench::machine;
+use crate::bench::median::median;
 
 /// One of the numbers that both engines are compared by.
 struct Column {
@@ -110,17 +111,6 @@ impl Column {
         let (hearth, peer) = self.medians(measured);
         Some(hearth? / peer?).filter(|ratio| ratio.is_finite())
     }
-}
-
-/// The middle value; of an even number, the mean of the two in the middle.
-pub fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let (lower, upper) = (
-        values.get(values.len().checked_sub(1)? / 2)?,
-        values.get(values.len() / 2)?,
-    );
-    Some(lower.midpoint(*upper))
 }
 
 /// The machine, and a warning when it has other things to do.
@@ -312,12 +302,5 @@ mod tests {
             table.contains("| llama-1b-q4_k_m | ratio | 0.50 | 0.50 |  | 1.00 |  | 0.50 |"),
             "{table}"
         );
-    }
-
-    #[test]
-    fn an_even_number_of_values_has_its_median_between_two() {
-        assert_eq!(median([3.0, 1.0].into_iter()), Some(2.0));
-        assert_eq!(median([3.0, 1.0, 9.0].into_iter()), Some(3.0));
-        assert_eq!(median(std::iter::empty()), None);
     }
 }
