@@ -11,6 +11,7 @@ mod fit;
 mod machine;
 #[cfg(feature = "bench")]
 mod median;
+#[cfg(feature = "bench")]
 mod memory;
 #[cfg(feature = "bench")]
 mod models;

@@ -1,0 +1,315 @@
+//! mistral.rs' engine around a model of ours: prompts are read in portions, what was read stays, and replies are
+//! speculated.
+
+use std::any::Any;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use candle_core::{Device, IndexOp, Result, Tensor, bail};
+use hearth_speculation::{MOST, Pace, Pass, Run, lookup};
+use mistralrs_core::device_map::DeviceMapper;
+use mistralrs_core::pipeline::chat_template::ChatTemplate;
+use mistralrs_core::pipeline::sampling::{finish_or_add_toks_to_seq, sample_sequence};
+use mistralrs_core::pipeline::{
+    AnyMoePipelineMixin, CacheBackendMetadata, CacheManagerMixin, EitherCache, ForwardInputsResult,
+    GeneralMetadata, IsqPipelineMixin, MetadataMixin, NormalCache, PreProcessingMixin,
+};
+use mistralrs_core::prefix_cacher::PrefixCacheManagerV2;
+use mistralrs_core::sequence::{Sequence, SequenceState, StopReason};
+use mistralrs_core::{IsqType, ModelCategory, Pipeline};
+use rand_isaac::Isaac64Rng;
+use tokenizers::Tokenizer;
+
+use crate::load::SharedPipeline;
+use crate::reader::Reader;
+use crate::reply::Reply;
+use crate::shelf::{Shelf, common};
+
+/// Tokens of a prompt that are read in one pass. A pass over so many reads the weights as seldom as matters, and takes
+/// the memory and the time until a cancel is noticed of so many, however long the prompt is.
+const PORTION: usize = 512;
+
+/// How often drafts that agree on 2, on 3 to 5, and on more tokens usually stand, and those of a draft model.
+const USUAL: [f64; hearth_speculation::GRADES] = [0.3, 0.5, 0.7, 0.7];
+
+/// The model in front of mistral.rs' engine.
+pub struct ChatPipeline {
+    target: Reader,
+    shelf: Shelf,
+    /// Bytes of keys and values of the context: what all chats together may take.
+    context: usize,
+    pace: Pace,
+    reply: Arc<Mutex<Reply>>,
+    tokenizer: Option<Arc<Tokenizer>>,
+    template: Option<Arc<ChatTemplate>>,
+    metadata: Arc<GeneralMetadata>,
+    name: String,
+    device: Device,
+    /// What mistral.rs is shown in place of the target's cache: it would make room in it for every prompt.
+    no_cache: EitherCache,
+}
+
+impl ChatPipeline {
+    /// Around a model that nobody else holds, for prompt and reply of `context` tokens.
+    ///
+    /// # Errors
+    /// Those of [`Reader::new`].
+    pub fn new(model: SharedPipeline, context: usize, reply: Arc<Mutex<Reply>>) -> Result<Self> {
+        let mut target = Reader::new(model)?;
+        let pipeline = target.pipeline()?;
+        Ok(Self {
+            tokenizer: pipeline.tokenizer(),
+            template: pipeline.get_chat_template(),
+            metadata: pipeline.get_metadata(),
+            name: pipeline.name(),
+            device: pipeline.device(),
+            target,
+            shelf: Shelf::default(),
+            context,
+            pace: Pace::new(USUAL),
+            reply,
+            no_cache: EitherCache::Normal(NormalCache::new(0, 0)),
+        })
+    }
+
+    fn reply(&self) -> std::sync::MutexGuard<'_, Reply> {
+        self.reply.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes what the target has read the beginning of `text`, as much of it as is known.
+    fn recall(&mut self, text: &[u32]) -> Result<()> {
+        let shared = common(self.target.read(), text);
+        let lost = self.target.read().len() - shared;
+        let kept = self.shelf.recall(text, shared);
+        if lost == 0 && kept.is_none() {
+            return Ok(());
+        }
+        if lost > shared && self.target.rewinds() {
+            // Another chat, or nearly: it may be asked for again.
+            let memory = self.target.take()?;
+            self.shelf.keep(memory);
+        }
+        if let Some(memory) = kept {
+            self.target.put(memory)?;
+        }
+        let shared = common(self.target.read(), text);
+        if self.target.rewinds() || shared == self.target.read().len() {
+            self.target.rewind(shared)
+        } else {
+            self.target.forget()
+        }
+    }
+
+    /// Reads all of `text` but the last portion, which is returned to be read with a draft behind it. None when the
+    /// client has left.
+    fn read_up_to<'text>(&mut self, text: &'text [u32], seq: &Sequence) -> Result<Option<&'text [u32]>> {
+        // The logits after the last token are wanted, so at least that one is read again.
+        let known = text.len().saturating_sub(1).min(common(self.target.read(), text));
+        if known < self.target.read().len() {
+            self.target.rewind(known)?;
+        }
+        let mut rest = &text[self.target.read().len()..];
+        while rest.len() > PORTION && self.target.rewinds() {
+            if seq.responder().is_closed() {
+                return Ok(None);
+            }
+            let (portion, more) = rest.split_at(PORTION);
+            self.make_room(portion.len())?;
+            self.target.pass(portion, 1)?;
+            rest = more;
+        }
+        Ok(Some(rest))
+    }
+
+    /// Forgets other chats for the tokens that the target is about to read.
+    fn make_room(&mut self, tokens: usize) -> Result<()> {
+        let blocks = |tokens: usize| tokens.next_multiple_of(NormalCache::CACHE_GROW_SIZE);
+        let held = blocks(self.target.read().len());
+        if held > 0 {
+            let each = self.target.bytes()? / held;
+            let needed = each * blocks(self.target.read().len() + tokens);
+            self.shelf.shrink_to((each * blocks(self.context)).saturating_sub(needed));
+        }
+        Ok(())
+    }
+
+    /// What to draft after `text`, and of which kind it is.
+    fn draft(&self, text: &[u32]) -> (Vec<u32>, usize) {
+        let room = self.context.saturating_sub(text.len() + 1);
+        if !self.target.rewinds() || !self.reply().speculate || room == 0 {
+            return (Vec::new(), 0);
+        }
+        let Some(found) = lookup(text) else {
+            return (Vec::new(), 0);
+        };
+        let grade = match found.matched {
+            ..3 => 0,
+            3..6 => 1,
+            _ => 2,
+        };
+        let length = self.pace.length(grade, room.min(MOST));
+        (found.draft(text, length), grade)
+    }
+
+    /// One pass for one chat: reads what is new, with a draft behind it, and adds the tokens that the target chooses.
+    async fn advance(
+        &mut self,
+        seq: &mut Sequence,
+        is_prompt: bool,
+        eos: Option<&[u32]>,
+        prefix_cacher: &mut PrefixCacheManagerV2,
+        rng: Arc<Mutex<Isaac64Rng>>,
+    ) -> Result<()> {
+        let text = seq.get_toks().to_vec();
+        if is_prompt {
+            self.recall(&text)?;
+            let known = text.len().saturating_sub(1).min(self.target.read().len());
+            self.reply().cached_tokens = known;
+        }
+        let gone = seq.responder().is_closed();
+        let Some(rest) = (if gone { None } else { self.read_up_to(&text, seq)? }) else {
+            seq.set_state(SequenceState::Done(StopReason::Canceled));
+            return Ok(());
+        };
+        let drafting = Instant::now();
+        let (draft, grade) = if is_prompt { (Vec::new(), 0) } else { self.draft(&text) };
+        let drafting = drafting.elapsed();
+
+        let portion = [rest, &draft].concat();
+        self.make_room(portion.len())?;
+        let start = Instant::now();
+        let logits = self.target.pass(&portion, draft.len() + 1)?;
+        let seconds = start.elapsed().as_secs_f64();
+
+        let mut run = Run::new(&draft);
+        for place in 0..=draft.len() {
+            let return_logprobs = seq.return_logprobs();
+            let logits = logits.i(place)?;
+            let chosen = sample_sequence(logits, seq, return_logprobs, rng.clone(), false, false, false).await?;
+            let token = chosen.token;
+            let goes_on = run.chose(token);
+            finish_or_add_toks_to_seq(&*self, prefix_cacher, seq, chosen, eos, false).await?;
+            if !goes_on || matches!(seq.getstate(), SequenceState::Done(_)) {
+                break;
+            }
+        }
+        let accepted = run.accepted();
+        self.target.rewind(text.len() + accepted)?;
+        if rest.len() == 1 && !is_prompt {
+            self.pace.record(Pass {
+                grade,
+                drafted: draft.len(),
+                accepted,
+                seconds,
+                drafting: drafting.as_secs_f64(),
+            });
+            let plain = self.pace.plain_seconds();
+            self.reply().passed(draft.len(), accepted, plain);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Pipeline for ChatPipeline {
+    fn forward_inputs(&mut self, inputs: Box<dyn Any>, return_raw_logits: bool) -> Result<ForwardInputsResult> {
+        self.target.forget()?;
+        self.target.pipeline()?.forward_inputs(inputs, return_raw_logits)
+    }
+
+    async fn step(
+        &mut self,
+        input_seqs: &mut [&mut Sequence],
+        is_prompt: bool,
+        _return_raw_logits: bool,
+        prefix_cacher: &mut PrefixCacheManagerV2,
+        disable_eos_stop: bool,
+        rng: Arc<Mutex<Isaac64Rng>>,
+        _backend_metadata: CacheBackendMetadata,
+    ) -> Result<Duration> {
+        let start = Instant::now();
+        let metadata = self.metadata.clone();
+        let eos = (!disable_eos_stop).then_some(&metadata.eos_tok[..]);
+        for seq in input_seqs {
+            self.advance(seq, is_prompt, eos, prefix_cacher, rng.clone()).await?;
+        }
+        Ok(start.elapsed())
+    }
+
+    async fn sample_causal_gen(
+        &self,
+        _seqs: &mut [&mut Sequence],
+        _logits: Vec<Tensor>,
+        _prefix_cacher: &mut PrefixCacheManagerV2,
+        _disable_eos_stop: bool,
+        _rng: Arc<Mutex<Isaac64Rng>>,
+    ) -> Result<()> {
+        bail!("tokens are chosen in step")
+    }
+
+    fn category(&self) -> ModelCategory {
+        ModelCategory::Text
+    }
+}
+
+impl PreProcessingMixin for ChatPipeline {
+    fn get_chat_template(&self) -> Option<Arc<ChatTemplate>> {
+        self.template.clone()
+    }
+
+    fn get_input_processor_config(&self) -> Option<Arc<dyn Any>> {
+        None
+    }
+}
+
+impl IsqPipelineMixin for ChatPipeline {
+    fn re_isq_model(&mut self, _dtype: IsqType) -> anyhow::Result<()> {
+        anyhow::bail!("a GGUF model is quantised already")
+    }
+}
+
+impl CacheManagerMixin for ChatPipeline {
+    fn clone_in_cache(&self, _seqs: &mut [&mut Sequence]) {}
+
+    fn clone_out_cache(&self, _seqs: &mut [&mut Sequence]) {}
+
+    fn set_none_cache(
+        &self,
+        _seqs: &mut [&mut Sequence],
+        _reset_non_granular: bool,
+        _modify_draft_cache: bool,
+        _load_preallocated_cache: bool,
+    ) {
+    }
+
+    fn cache(&self) -> &EitherCache {
+        &self.no_cache
+    }
+}
+
+impl MetadataMixin for ChatPipeline {
+    fn device(&self) -> Device {
+        self.device.clone()
+    }
+
+    fn tokenizer(&self) -> Option<Arc<Tokenizer>> {
+        self.tokenizer.clone()
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn reset_non_granular_state(&self) {}
+
+    fn get_metadata(&self) -> Arc<GeneralMetadata> {
+        self.metadata.clone()
+    }
+
+    fn device_mapper(&self) -> Option<&dyn DeviceMapper> {
+        None
+    }
+}
+
+impl AnyMoePipelineMixin for ChatPipeline {}

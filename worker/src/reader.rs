@@ -1,0 +1,225 @@
+//! A model, and the keys and values of the tokens that it has read.
+
+use std::sync::Arc;
+
+use candle_core::{Result, Tensor, bail};
+use mistralrs_core::Pipeline;
+use mistralrs_core::pipeline::text_models_inputs_processor::{FlashParams, ModelInputs};
+use mistralrs_core::pipeline::{EitherCache, ForwardInputsResult, KvCache, NormalCache};
+
+use crate::load::SharedPipeline;
+
+/// Reads tokens one after the other, any number at a time, and takes the last ones back.
+///
+/// mistral.rs copies the cache of a sequence into the model before a pass and out of it after. Here it stays in the model,
+/// where the passes find it.
+pub struct Reader {
+    model: SharedPipeline,
+    read: Vec<u32>,
+    /// Whether tokens can be taken back: not from a cache that forgets what leaves a window.
+    rewinds: bool,
+    most: usize,
+}
+
+/// Tokens and what the model made of them, taken out of it.
+pub struct Memory {
+    /// The tokens.
+    pub tokens: Vec<u32>,
+    layers: Vec<KvCache>,
+}
+
+impl Memory {
+    /// Bytes that the keys and values take.
+    pub fn bytes(&self) -> usize {
+        self.layers.iter().map(bytes).sum()
+    }
+}
+
+impl Reader {
+    /// A reader that has read nothing.
+    ///
+    /// # Errors
+    /// When somebody else holds the model, or its cache is of a kind that is not read here.
+    pub fn new(model: SharedPipeline) -> Result<Self> {
+        let mut reader = Self {
+            model,
+            read: Vec::new(),
+            rewinds: false,
+            most: 0,
+        };
+        reader.most = reader.pipeline()?.get_metadata().max_seq_len;
+        reader.rewinds = reader.layers(|layers| layers.iter().all(|layer| matches!(layer, KvCache::Normal { .. })))?;
+        reader.forget()?;
+        Ok(reader)
+    }
+
+    /// The model itself.
+    ///
+    /// # Errors
+    /// When somebody else holds it.
+    pub fn pipeline(&mut self) -> Result<&mut (dyn Pipeline + Send + Sync + 'static)> {
+        match Arc::get_mut(&mut self.model) {
+            Some(model) => Ok(model.get_mut()),
+            None => bail!("the model is held elsewhere"),
+        }
+    }
+
+    fn layers<T>(&mut self, look: impl FnOnce(&mut Vec<KvCache>) -> T) -> Result<T> {
+        match self.pipeline()?.cache() {
+            EitherCache::Normal(cache) => {
+                let mut cache = cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                Ok(look(&mut cache.0))
+            }
+            _ => bail!("the model's cache is of another kind"),
+        }
+    }
+
+    /// The tokens that were read.
+    pub fn read(&self) -> &[u32] {
+        &self.read
+    }
+
+    /// Whether tokens can be taken back.
+    pub fn rewinds(&self) -> bool {
+        self.rewinds
+    }
+
+    /// Bytes that the keys and values take.
+    ///
+    /// # Errors
+    /// As [`Self::pipeline`].
+    pub fn bytes(&mut self) -> Result<usize> {
+        self.layers(|layers| layers.iter().map(bytes).sum())
+    }
+
+    /// Takes back all tokens but the first `length`.
+    ///
+    /// # Errors
+    /// When they cannot be taken back.
+    pub fn rewind(&mut self, length: usize) -> Result<()> {
+        if length >= self.read.len() {
+            return Ok(());
+        }
+        if length == 0 {
+            return self.forget();
+        }
+        if !self.rewinds {
+            bail!("a cache with a window does not go back");
+        }
+        self.layers(|layers| layers.iter_mut().try_for_each(|layer| layer.set_len(length)))??;
+        self.read.truncate(length);
+        Ok(())
+    }
+
+    /// Takes back everything, and gives the memory back.
+    ///
+    /// # Errors
+    /// As [`Self::pipeline`].
+    pub fn forget(&mut self) -> Result<()> {
+        self.read.clear();
+        self.layers(|layers| {
+            for layer in layers {
+                layer.reset();
+                if let KvCache::Normal { k, v } = layer {
+                    // The memory of so many tokens is taken with the first.
+                    for cache in [k, v] {
+                        cache.capacity_seq_len = 0;
+                    }
+                }
+            }
+        })
+    }
+
+    /// Takes what was read out of the model, which then has read nothing.
+    ///
+    /// # Errors
+    /// As [`Self::pipeline`].
+    pub fn take(&mut self) -> Result<Memory> {
+        let tokens = std::mem::take(&mut self.read);
+        let layers = self.layers(|layers| layers.clone())?;
+        self.forget()?;
+        Ok(Memory { tokens, layers })
+    }
+
+    /// Gives the model what was taken out of it, in place of what it has read since.
+    ///
+    /// # Errors
+    /// As [`Self::pipeline`].
+    pub fn put(&mut self, memory: Memory) -> Result<()> {
+        self.layers(|layers| *layers = memory.layers)?;
+        self.read = memory.tokens;
+        Ok(())
+    }
+
+    /// Reads more tokens in one pass of the model and returns the logits after each of the last `asked` ones: f32 of
+    /// `(asked, vocabulary)`. After an error nothing is read any more.
+    ///
+    /// # Errors
+    /// candle's.
+    pub fn pass(&mut self, tokens: &[u32], asked: usize) -> Result<Tensor> {
+        let logits = self.try_pass(tokens, asked);
+        if logits.is_err() {
+            self.forget()?;
+        }
+        logits
+    }
+
+    fn try_pass(&mut self, tokens: &[u32], asked: usize) -> Result<Tensor> {
+        let start = self.read.len();
+        let end = start + tokens.len();
+        if end > self.most {
+            bail!("{end} tokens are more than the model's {}", self.most);
+        }
+        let room = end.next_multiple_of(NormalCache::CACHE_GROW_SIZE).min(self.most);
+        self.layers(|layers| layers.iter_mut().try_for_each(|layer| reserve(layer, end, room)))??;
+        let pipeline = self.pipeline()?;
+        let input_ids = Tensor::new(tokens, &pipeline.device())?.unsqueeze(0)?;
+        let inputs = ModelInputs {
+            input_ids,
+            input_ids_full: None,
+            seqlen_offsets: vec![start],
+            seqlen_offsets_full: None,
+            context_lens: vec![(tokens.len() - asked, asked)],
+            position_ids: vec![end],
+            paged_attn_meta: None,
+            flash_meta: FlashParams::empty(true),
+            flash_meta_full: None,
+        };
+        let ForwardInputsResult::CausalGeneration { logits } =
+            pipeline.forward_inputs(Box::new(inputs), false)?
+        else {
+            bail!("the model does not write text");
+        };
+        self.read.extend_from_slice(tokens);
+        logits.squeeze(0)
+    }
+}
+
+fn bytes(layer: &KvCache) -> usize {
+    let KvCache::Normal { k, v } = layer else { return 0 };
+    [k, v]
+        .into_iter()
+        .filter_map(|cache| cache.all_data.as_ref())
+        .map(|data| data.elem_count() * data.dtype().size_in_bytes())
+        .sum()
+}
+
+/// Makes room for `room` tokens where there is none for `end`. mistral.rs would refuse the last block of a context that is
+/// no multiple of its blocks.
+fn reserve(layer: &mut KvCache, end: usize, room: usize) -> Result<()> {
+    let KvCache::Normal { k, v } = layer else { return Ok(()) };
+    for cache in [k, v] {
+        if end <= cache.capacity_seq_len {
+            continue;
+        }
+        cache.capacity_seq_len = room;
+        if let Some(full) = &cache.all_data {
+            let mut shape = full.dims().to_vec();
+            shape[cache.dim] = room;
+            let larger = Tensor::zeros(shape, full.dtype(), full.device())?;
+            larger.slice_set(full, cache.dim, 0)?;
+            cache.all_data = Some(larger);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! What was read of chats that are not in front, so that coming back to one does not mean reading it again.
+
+use std::collections::VecDeque;
+
+use crate::reader::Memory;
+
+/// Memories, the one that was put here last at the end.
+#[derive(Default)]
+pub struct Shelf {
+    memories: VecDeque<Memory>,
+}
+
+/// How many tokens two texts have in common at their beginnings.
+pub fn common(a: &[u32], b: &[u32]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+impl Shelf {
+    /// Keeps a memory.
+    pub fn keep(&mut self, memory: Memory) {
+        self.memories.push_back(memory);
+    }
+
+    /// Takes down the memory that has the most of this prompt, if it has more than `least` tokens of it.
+    pub fn recall(&mut self, prompt: &[u32], least: usize) -> Option<Memory> {
+        let shared = |memory: &Memory| common(&memory.tokens, prompt);
+        let best = (0..self.memories.len()).max_by_key(|&index| shared(&self.memories[index]))?;
+        if shared(&self.memories[best]) <= least {
+            return None;
+        }
+        self.memories.remove(best)
+    }
+
+    /// Forgets the oldest until all take no more than `bytes`.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let mut held: usize = self.memories.iter().map(Memory::bytes).sum();
+        while held > bytes {
+            let Some(oldest) = self.memories.pop_front() else { return };
+            held -= oldest.bytes();
+        }
+    }
+}
