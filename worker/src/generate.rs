@@ -30,6 +30,8 @@ pub struct Question {
     pub max_tokens: Option<usize>,
     /// Texts at which it ends.
     pub stop: Vec<String>,
+    /// Whether tokens may be drafted.
+    pub speculate: bool,
 }
 
 /// A chat's tokens, rendered with the model's template, the opening of the reply included.
@@ -90,7 +92,7 @@ pub async fn reply(
     let most = question.max_tokens.map_or(room, |most| most.clamp(1, room));
     // A panic of long ago must not be taken for one of this reply's.
     drop(take_panic());
-    let meter = Meter::start();
+    let meter = Meter::start(model.reply.clone(), question.speculate);
     let (response, mut chunks) = mpsc::channel(CHUNKS);
     let request = NormalRequest {
         messages: RequestMessage::CompletionTokens(prompt),

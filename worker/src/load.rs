@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use hearth_engine::protocol::{ChatMessage, DEFAULT_CONTEXT, Fault, LoadedModel, RequestId, Role};
@@ -15,8 +15,10 @@ use crate::connection::Outbox;
 use crate::fault::{first_line, last_panic};
 use crate::generate;
 use crate::memory;
+use crate::pipeline::ChatPipeline;
 use crate::preflight;
 use crate::progress::Progress;
+use crate::reply::Reply;
 
 /// A model that answers.
 pub struct Model {
@@ -24,6 +26,8 @@ pub struct Model {
     pub runner: Arc<MistralRs>,
     /// Prompt and reply together, in tokens.
     pub context: usize,
+    /// The reply that it writes.
+    pub reply: Arc<Mutex<Reply>>,
 }
 
 /// Loads a model's files, reporting progress as it goes.
@@ -53,8 +57,16 @@ pub async fn load(
     let context = context
         .unwrap_or(DEFAULT_CONTEXT)
         .clamp(1, trained_context.max(1));
-    let runner = start_engine(pipeline).await?;
-    let model = Model { runner, context };
+    let reply = Arc::<Mutex<Reply>>::default();
+    let pipeline = ChatPipeline::new(pipeline, context, reply.clone()).map_err(|error| Fault::BadModel {
+        detail: first_line(&error.to_string()),
+    })?;
+    let runner = start_engine(Arc::new(tokio::sync::Mutex::new(pipeline))).await?;
+    let model = Model {
+        runner,
+        context,
+        reply,
+    };
     try_template(&model).await?;
     drop(progress);
     let loaded = LoadedModel {
@@ -67,7 +79,8 @@ pub async fn load(
     Ok((model, loaded))
 }
 
-type SharedPipeline = Arc<tokio::sync::Mutex<dyn Pipeline + Send + Sync>>;
+/// A model as mistral.rs hands it out.
+pub type SharedPipeline = Arc<tokio::sync::Mutex<dyn Pipeline + Send + Sync>>;
 
 /// Reads the weights. The paths are given one by one, so mistral.rs neither asks the Hub nor picks up the
 /// `generation_config.json` that another model left in the same folder.
@@ -109,8 +122,7 @@ fn read_weights(files: Vec<PathBuf>) -> anyhow::Result<SharedPipeline> {
     )
 }
 
-/// Starts mistral.rs around the weights. Its prefix cache stays off: on a CPU it never evicts, and a match may include
-/// a slot that was never computed.
+/// Starts mistral.rs around the pipeline. Its prefix cache stays off: the pipeline keeps what was read itself.
 async fn start_engine(pipeline: SharedPipeline) -> Result<Arc<MistralRs>, Fault> {
     /// mistral.rs takes a lock that its own new thread may hold for a moment, and panics when it does.
     const ATTEMPTS: usize = 3;

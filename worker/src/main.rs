@@ -8,12 +8,17 @@ mod cpu;
 mod fault;
 mod generate;
 mod load;
+mod matmul;
 mod measure;
 mod memory;
 mod meter;
+mod pipeline;
 mod preflight;
 mod progress;
+mod reader;
+mod reply;
 mod session;
+mod shelf;
 mod stop;
 
 use hearth_engine::protocol::{Event, PROTOCOL_VERSION};
@@ -30,6 +35,7 @@ fn main() {
         .init();
     fault::remember_panics();
 
+    matmul::install();
     let (requests, outbox) = connection::open();
     outbox.send(Event::Hello {
         protocol: PROTOCOL_VERSION,

@@ -1,11 +1,13 @@
 //! What this computer can do, measured with the kernels that run models, so that a prediction made from it holds.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use candle_core::quantized::{GgmlDType, QMatMul, QTensor, ggml_file::qtensor_from_ggml};
-use candle_core::{Device, Module, Tensor};
+use candle_core::quantized::{GgmlDType, QTensor, ggml_file::qtensor_from_ggml};
+use candle_core::{Device, Tensor};
 use hearth_engine::protocol::Speeds;
+use mistralrs_quant::{GgufMatMul, QuantMethod, QuantMethodConfig};
 
 /// Enough passes for a median, and three measurements together well under ten seconds.
 const MEASURE_FOR: Duration = Duration::from_millis(1500);
@@ -83,15 +85,14 @@ fn rows(count: usize) -> candle_core::Result<Tensor> {
 }
 
 /// A matrix of one quantised block over and over: quantising millions of weights would take longer than measuring.
-fn matrix() -> candle_core::Result<QMatMul> {
+fn matrix() -> candle_core::Result<GgufMatMul> {
     let weights = Tensor::rand(-1_f32, 1_f32, GgmlDType::Q4K.block_size(), &Device::Cpu)?;
     let block = QTensor::quantize(&weights, GgmlDType::Q4K)?;
     let block = block.data()?;
     let data = block.repeat(SIDE * SIDE / GgmlDType::Q4K.block_size());
-    QMatMul::from_qtensor(qtensor_from_ggml(
-        GgmlDType::Q4K,
-        &data,
-        vec![SIDE, SIDE],
-        &Device::Cpu,
-    )?)
+    let weights = qtensor_from_ggml(GgmlDType::Q4K, &data, vec![SIDE, SIDE], &Device::Cpu)?;
+    GgufMatMul::new(QuantMethodConfig::Gguf {
+        q_weight: Arc::new(weights),
+        b: None,
+    })
 }

@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use candle_core::{Result, Tensor};
-use hearth_engine::protocol::ReplyStats;
+use hearth_engine::protocol::{ReplyStats, Speculation};
 use mistralrs_core::CustomLogitsProcessor;
 
 use crate::memory;
+use crate::reply::Reply;
 
 /// A reply's clock. mistral.rs shows it the logits of every token just before it chooses one.
 pub struct Meter {
     start: Instant,
     seen: Mutex<Seen>,
+    reply: Arc<Mutex<Reply>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -24,11 +26,16 @@ struct Seen {
 }
 
 impl Meter {
-    /// Starts the clock.
-    pub fn start() -> Arc<Self> {
+    /// Starts the clock, and tells the pipeline of a new reply.
+    pub fn start(reply: Arc<Mutex<Reply>>, speculate: bool) -> Arc<Self> {
+        *reply.lock().unwrap_or_else(PoisonError::into_inner) = Reply {
+            speculate,
+            ..Reply::default()
+        };
         Arc::new(Self {
             start: Instant::now(),
             seen: Mutex::default(),
+            reply,
         })
     }
 
@@ -36,14 +43,22 @@ impl Meter {
     pub fn stats(&self, prompt_tokens: usize) -> ReplyStats {
         let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let milliseconds = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1000.0;
+        let reply = *self.reply.lock().unwrap_or_else(PoisonError::into_inner);
         ReplyStats {
             prompt_tokens,
+            cached_tokens: reply.cached_tokens,
             reply_tokens: seen.tokens,
             prompt_milliseconds: seen.first.map_or(0.0, |first| milliseconds(self.start, first)),
             decode_milliseconds: seen
                 .first
                 .zip(seen.last)
                 .map_or(0.0, |(first, last)| milliseconds(first, last)),
+            speculation: Speculation {
+                passes: reply.passes,
+                drafted: reply.drafted,
+                accepted: reply.accepted,
+                plain_tokens_per_second: reply.plain_seconds.map(|seconds| 1.0 / seconds),
+            },
             peak_bytes: memory::peak_bytes(),
         }
     }

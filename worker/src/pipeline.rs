@@ -79,13 +79,13 @@ impl ChatPipeline {
 
     /// Makes what the target has read the beginning of `text`, as much of it as is known.
     fn recall(&mut self, text: &[u32]) -> Result<()> {
+        if !self.target.rewinds() {
+            return self.target.forget();
+        }
         let shared = common(self.target.read(), text);
         let lost = self.target.read().len() - shared;
         let kept = self.shelf.recall(text, shared);
-        if lost == 0 && kept.is_none() {
-            return Ok(());
-        }
-        if lost > shared && self.target.rewinds() {
+        if lost > shared || (kept.is_some() && lost > 0) {
             // Another chat, or nearly: it may be asked for again.
             let memory = self.target.take()?;
             self.shelf.keep(memory);
@@ -93,22 +93,14 @@ impl ChatPipeline {
         if let Some(memory) = kept {
             self.target.put(memory)?;
         }
-        let shared = common(self.target.read(), text);
-        if self.target.rewinds() || shared == self.target.read().len() {
-            self.target.rewind(shared)
-        } else {
-            self.target.forget()
-        }
+        // The logits after the last token are wanted, so at least that one is read again.
+        let shared = common(self.target.read(), text).min(text.len().saturating_sub(1));
+        self.target.rewind(shared)
     }
 
     /// Reads all of `text` but the last portion, which is returned to be read with a draft behind it. None when the
     /// client has left.
     fn read_up_to<'text>(&mut self, text: &'text [u32], seq: &Sequence) -> Result<Option<&'text [u32]>> {
-        // The logits after the last token are wanted, so at least that one is read again.
-        let known = text.len().saturating_sub(1).min(common(self.target.read(), text));
-        if known < self.target.read().len() {
-            self.target.rewind(known)?;
-        }
         let mut rest = &text[self.target.read().len()..];
         while rest.len() > PORTION && self.target.rewinds() {
             if seq.responder().is_closed() {
@@ -164,8 +156,7 @@ impl ChatPipeline {
         let text = seq.get_toks().to_vec();
         if is_prompt {
             self.recall(&text)?;
-            let known = text.len().saturating_sub(1).min(self.target.read().len());
-            self.reply().cached_tokens = known;
+            self.reply().cached_tokens = self.target.read().len();
         }
         let gone = seq.responder().is_closed();
         let Some(rest) = (if gone { None } else { self.read_up_to(&text, seq)? }) else {
@@ -182,6 +173,7 @@ impl ChatPipeline {
         let logits = self.target.pass(&portion, draft.len() + 1)?;
         let seconds = start.elapsed().as_secs_f64();
 
+        eprintln!("PASS {} {:.1}", portion.len(), seconds * 1e3);
         let mut run = Run::new(&draft);
         for place in 0..=draft.len() {
             let return_logprobs = seq.return_logprobs();

@@ -90,6 +90,7 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                 sampling,
                 max_tokens,
                 stop,
+                speculate,
             } => {
                 let Some(model) = model.clone() else {
                     refuse(id, Fault::NoModel);
@@ -103,6 +104,7 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                     sampling,
                     max_tokens,
                     stop,
+                    speculate,
                 };
                 tokio::spawn(async move {
                     let done = generate::reply(&model, id, question, &outbox, cancelled).await;

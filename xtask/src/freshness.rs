@@ -22,10 +22,12 @@ const UNDER_THE_ENGINE: [&str; 3] = ["worker/attention", "worker/patched", "work
 
 /// The rest of what cargo compiles. Cheap to build, and it may bake its own folder's path in, so
 /// it is built again whenever another clone had the target folder last.
-const OWN_SOURCES: [&str; 6] = [
+const OWN_SOURCES: [&str; 8] = [
     "crates",
     "src-tauri",
     "tests",
+    "worker/matmul",
+    "worker/speculation",
     "worker/src",
     "worker/tests",
     "xtask",

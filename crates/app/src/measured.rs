@@ -38,13 +38,14 @@ impl App {
         let app = self.clone();
         tokio::spawn(async move {
             let speed = |tokens: usize, speed: f64| (tokens >= ENOUGH_TOKENS).then_some(speed);
+            let read = stats.prompt_tokens.saturating_sub(stats.cached_tokens);
             app.keep_measurement(NewMeasurement {
                 model_key: model_key(&record),
                 machine_key: app.machine_key().await,
                 context: (stats.prompt_tokens + stats.reply_tokens) as u64,
                 peak_bytes: known(stats.peak_bytes),
-                decode_tokens_per_second: speed(stats.reply_tokens, stats.decode_tokens_per_second()),
-                prompt_tokens_per_second: speed(stats.prompt_tokens, stats.prompt_tokens_per_second()),
+                decode_tokens_per_second: speed(stats.reply_tokens, plain_speed(&stats)),
+                prompt_tokens_per_second: speed(read, stats.prompt_tokens_per_second()),
                 load_milliseconds: None,
             })
             .await;
@@ -78,6 +79,14 @@ impl App {
             // The reply itself is safe; the next one measures again.
             tracing::warn!(%error, "a measurement was not kept");
         }
+    }
+}
+
+/// Tokens/s without drafts, which is what is predicted: what drafts add depends on the text.
+fn plain_speed(stats: &ReplyStats) -> f64 {
+    match stats.speculation.plain_tokens_per_second {
+        Some(plain) if stats.speculation.drafted > 0 => plain,
+        _ => stats.decode_tokens_per_second(),
     }
 }
 

@@ -117,6 +117,8 @@ pub struct Question {
     pub max_tokens: Option<usize>,
     /// Texts at which the reply ends.
     pub stop: Vec<String>,
+    /// Whether tokens may be drafted: the reply is the same, and sooner there.
+    pub speculate: bool,
 }
 
 /// One step of a reply.

@@ -218,6 +218,7 @@ fn generate(worker: &mut Worker, prompt: usize, reply: usize) -> Result<ReplySta
         sampling,
         max_tokens: Some(reply),
         stop: Vec::new(),
+        speculate: false,
     })?;
     loop {
         if let Event::Done { id, stats, .. } = worker.event()?

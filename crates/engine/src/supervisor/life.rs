@@ -212,6 +212,7 @@ impl Life {
             sampling,
             max_tokens,
             stop,
+            speculate,
         } = question;
         self.tell(EngineStatus::Answering {
             ready: ready.clone(),
@@ -223,6 +224,7 @@ impl Life {
             sampling,
             max_tokens,
             stop,
+            speculate,
         };
         let mut answered = self.ask(&request).await;
         let mut stuck_at = None;

@@ -37,6 +37,7 @@ pub fn measure(config: &EngineConfig, plan: &Plan) -> Result<Session> {
             sampling,
             max_tokens,
             stop: Vec::new(),
+            speculate: false,
         })?;
         replies.push(loop {
             match worker.event()? {

@@ -1,0 +1,160 @@
+//! Activations as the kernels take them: eight bits a number, a scale for every 256 of them.
+
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// Numbers that share a scale.
+pub const BLOCK: usize = 256;
+
+/// 256 activations, in five lines of a cache. The bytes lie first, aligned for the widest loads.
+#[derive(Clone, Debug)]
+#[repr(C, align(64))]
+pub struct Block {
+    /// The activations in steps of the block's scale, -127 to 127.
+    pub bytes: [i8; BLOCK],
+    /// Sums of sixteen activations each, in their own units: what a constant added to sixteen weights is multiplied with.
+    pub sums: [f32; BLOCK / 16],
+}
+
+const ZERO: Block = Block {
+    bytes: [0; BLOCK],
+    sums: [0.0; BLOCK / 16],
+};
+
+/// Rows of activations.
+pub struct Activations {
+    blocks: Vec<Block>,
+    /// What one step is worth, by block.
+    scales: Vec<f32>,
+    /// Blocks of one row.
+    pub width: usize,
+}
+
+impl Activations {
+    /// Takes rows of `columns` numbers, a multiple of 256. Every row is taken for itself, so that what comes of it does not
+    /// depend on its company. `parallel` calls the function it is given with each number below the one it is given.
+    pub fn new(rows: &[f32], columns: usize, parallel: impl FnOnce(usize, &(dyn Fn(usize) + Sync))) -> Self {
+        let mut blocks = vec![ZERO; rows.len() / BLOCK];
+        let width = columns / BLOCK;
+        let mut scales = vec![0.0; blocks.len()];
+        let (start, first_scale) = (
+            AtomicPtr::new(blocks.as_mut_ptr()),
+            AtomicPtr::new(scales.as_mut_ptr()),
+        );
+        let row = |index: usize| {
+            let numbers = &rows[index * columns..(index + 1) * columns];
+            for (place, numbers) in numbers.as_chunks::<BLOCK>().0.iter().enumerate() {
+                let place = index * width + place;
+                // SAFETY: every index is given once, so that every block is written once; there are rows.len() / BLOCK.
+                unsafe {
+                    let block = &mut *start.load(Ordering::Relaxed).add(place);
+                    *first_scale.load(Ordering::Relaxed).add(place) = quantise(numbers, block);
+                }
+            }
+        };
+        match rows.len() / columns.max(1) {
+            1 => row(0),
+            many => parallel(many, &row),
+        }
+        Self {
+            blocks,
+            scales,
+            width,
+        }
+    }
+
+    /// The blocks and scales of `count` rows from `first` on.
+    pub fn rows(&self, first: usize, count: usize) -> (&[Block], &[f32]) {
+        let rows = first * self.width..(first + count) * self.width;
+        (&self.blocks[rows.clone()], &self.scales[rows])
+    }
+}
+
+/// Fills a block, and returns what one step is worth.
+fn quantise(numbers: &[f32; BLOCK], block: &mut Block) -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor was asked.
+        return unsafe { quantise_avx2(numbers, block) };
+    }
+    quantise_here(numbers, block)
+}
+
+/// The same, compiled for wider registers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn quantise_avx2(numbers: &[f32; BLOCK], block: &mut Block) -> f32 {
+    quantise_here(numbers, block)
+}
+
+#[inline(always)]
+fn quantise_here(numbers: &[f32; BLOCK], block: &mut Block) -> f32 {
+    // Sixteen at a time, because a maximum over all of them is one long chain.
+    let mut largest = [0.0_f32; 16];
+    for some in numbers.as_chunks::<16>().0 {
+        for (largest, number) in largest.iter_mut().zip(some) {
+            *largest = largest.max(number.abs());
+        }
+    }
+    let largest = largest.into_iter().fold(0.0_f32, f32::max);
+    let scale = largest / 127.0;
+    // Numbers that are not finite come out as zeros here and are put back through the scale: what they touch is not a
+    // number either.
+    let inverse = if scale > 0.0 && scale.is_finite() {
+        1.0 / scale
+    } else {
+        0.0
+    };
+    let scale = if numbers.iter().all(|number| number.is_finite()) {
+        scale
+    } else {
+        f32::NAN
+    };
+    let bytes = block.bytes.as_chunks_mut::<16>().0;
+    for ((some, bytes), sum) in numbers.as_chunks::<16>().0.iter().zip(bytes).zip(&mut block.sums) {
+        let mut steps = 0;
+        for (number, byte) in some.iter().zip(bytes) {
+            // Within 127 but for rounding of the inverse, which clamps away.
+            let step = (number * inverse).round_ties_even().clamp(-127.0, 127.0) as i32;
+            *byte = step as i8;
+            steps += step;
+        }
+        *sum = steps as f32 * scale;
+    }
+    scale
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_by_one(many: usize, work: &(dyn Fn(usize) + Sync)) {
+        (0..many).for_each(work);
+    }
+
+    #[test]
+    fn numbers_come_back_within_half_a_step() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let rows: Vec<f32> = (0..3 * 512).map(|_| random.f32() * 8.0 - 4.0).collect();
+        let taken = Activations::new(&rows, 512, one_by_one);
+        let (blocks, scales) = taken.rows(0, 3);
+        for ((numbers, block), scale) in rows.chunks(BLOCK).zip(blocks).zip(scales) {
+            for (number, byte) in numbers.iter().zip(block.bytes) {
+                assert!((number - f32::from(byte) * scale).abs() <= 0.501 * scale);
+            }
+            for (bytes, sum) in block.bytes.chunks(16).zip(block.sums) {
+                let steps: i32 = bytes.iter().map(|&byte| i32::from(byte)).sum();
+                assert_eq!(sum, steps as f32 * scale);
+            }
+        }
+    }
+
+    #[test]
+    fn zeros_and_what_is_no_number_do_no_harm() {
+        let mut rows = vec![0.0; 2 * BLOCK];
+        rows[BLOCK + 7] = f32::INFINITY;
+        let taken = Activations::new(&rows, 2 * BLOCK, one_by_one);
+        let (blocks, scales) = taken.rows(0, 1);
+        assert!(blocks[0].bytes.iter().all(|&byte| byte == 0));
+        assert!(scales[0] == 0.0 && scales[1].is_nan());
+    }
+}

@@ -1,0 +1,294 @@
+//! Kernels for AVX2, as those for AVX-512 with half the width: 32 weights at a time.
+
+use core::arch::x86_64::*;
+
+use crate::activations::Block;
+use crate::multiply::{Acts, Kernels, Kind, PIECE, Products, kernels};
+
+/// The kernel for a kind of weights, if the processor has what it takes.
+pub fn kernels(kind: Kind) -> Option<Kernels> {
+    let able = is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c");
+    able.then(|| match kind {
+        Kind::Q4K => kernels!(q4_k),
+        Kind::Q5K => kernels!(q5_k),
+        Kind::Q6K => kernels!(q6_k),
+        Kind::Q8_0 => kernels!(q8_0),
+    })
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+fn half(bytes: &[u8], at: usize) -> f32 {
+    let bits = u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
+}
+
+/// 32 bytes from `at` on.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn load32(bytes: &[u8], at: usize) -> __m256i {
+    let bytes: &[u8; 32] = bytes[at..].first_chunk().unwrap_or(&[0; 32]);
+    // SAFETY: 32 bytes are there.
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+/// 16 bytes from `at` on.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn load16(bytes: &[u8], at: usize) -> __m128i {
+    let bytes: &[u8; 16] = bytes[at..].first_chunk().unwrap_or(&[0; 16]);
+    // SAFETY: 16 bytes are there.
+    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
+}
+
+/// The `part`th 32 activations of a block.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn part_of(block: &Block, part: usize) -> __m256i {
+    // SAFETY: a block has eight parts, and it is aligned to 64 bytes.
+    unsafe { _mm256_load_si256(block.bytes.as_ptr().add(32 * (part & 7)).cast()) }
+}
+
+/// Four bytes from `at` on.
+#[inline(always)]
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(*bytes[at..].first_chunk().unwrap_or(&[0; 4]))
+}
+
+/// Scales and minima as in the kernels for AVX-512.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn scales_and_minima(bytes: &[u8], at: usize) -> [u8; 16] {
+    // Not a closure: compiled without these instructions it would be called, and every register saved for it.
+    let a = word(bytes, at);
+    let b = word(bytes, at + 4);
+    let c = word(bytes, at + 8);
+    let scales = u64::from(a & 0x3f3f_3f3f) | u64::from((c & 0x0f0f_0f0f) | ((a >> 2) & 0x3030_3030)) << 32;
+    let minima =
+        u64::from(b & 0x3f3f_3f3f) | u64::from(((c >> 4) & 0x0f0f_0f0f) | ((b >> 2) & 0x3030_3030)) << 32;
+    (u128::from(scales) | u128::from(minima) << 64).to_le_bytes()
+}
+
+/// Adds 256 weights to the totals: `weights` gives bytes and 16-bit scales of each 32, `scale` is what one step of their
+/// product is worth, `offsets` what is subtracted from each sixteen weights.
+///
+/// # Safety
+/// `acts` has as many rows as there are totals, and a block at `place`.
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn add<const ROWS: usize>(
+    totals: &mut [__m256; ROWS],
+    acts: Acts,
+    place: usize,
+    weights: impl Fn(usize) -> (__m256i, __m256i),
+    scale: f32,
+    offsets: [__m256; 2],
+) {
+    let mut steps = [_mm256_setzero_si256(); ROWS];
+    for part in 0..8 {
+        let (weights, scales) = weights(part);
+        for (row, steps) in steps.iter_mut().enumerate() {
+            // SAFETY: the caller's.
+            let act = unsafe { acts.block(row, place) };
+            let pairs = _mm256_maddubs_epi16(weights, part_of(act, part));
+            *steps = _mm256_add_epi32(*steps, _mm256_madd_epi16(pairs, scales));
+        }
+    }
+    for (row, (total, steps)) in totals.iter_mut().zip(steps).enumerate() {
+        // SAFETY: the caller's.
+        let act = unsafe { acts.block(row, place) };
+        let worth = _mm256_set1_ps(scale * unsafe { acts.scale(row, place) });
+        *total = _mm256_fmadd_ps(_mm256_cvtepi32_ps(steps), worth, *total);
+        for (half, offsets) in offsets.iter().enumerate() {
+            // SAFETY: there are sixteen sums.
+            let sums = unsafe { _mm256_loadu_ps(act.sums.as_ptr().add(8 * half)) };
+            *total = _mm256_fnmadd_ps(*offsets, sums, *total);
+        }
+    }
+}
+
+/// Adds up each total, four at a time and always in the same order.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn finish<const ROWS: usize>(totals: [__m256; ROWS], row: usize, out: &mut Products) {
+    for first in (0..ROWS).step_by(4) {
+        let at = |index: usize| totals[(first + index).min(ROWS - 1)];
+        let ab = _mm256_hadd_ps(at(0), at(1));
+        let cd = _mm256_hadd_ps(at(2), at(3));
+        let sums = _mm256_hadd_ps(ab, cd);
+        let sums = _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1));
+        let mut four = [0.0; 4];
+        // SAFETY: four numbers.
+        unsafe { _mm_storeu_ps(four.as_mut_ptr(), sums) };
+        for (index, sum) in four.into_iter().enumerate().take(ROWS - first) {
+            out[first + index][row] += sum;
+        }
+    }
+}
+
+/// Declares a kernel: for every row of weights, the totals over its blocks of `$bytes` bytes.
+macro_rules! kernel {
+    ($name:ident, $bytes:expr, $add:ident) => {
+        #[target_feature(enable = "avx2,fma,f16c")]
+        unsafe fn $name<const ROWS: usize>(
+            weights: &[u8],
+            row_bytes: usize,
+            panel_bytes: usize,
+            acts: Acts,
+            out: &mut Products,
+        ) {
+            for (row, weights) in weights.chunks(row_bytes).take(PIECE).enumerate() {
+                let panel = &weights[..panel_bytes];
+                let mut totals = [_mm256_setzero_ps(); ROWS];
+                for (place, block) in panel.as_chunks::<{ $bytes }>().0.iter().enumerate() {
+                    // SAFETY: a row of activations has as many blocks from here on as one of weights.
+                    unsafe { $add(&mut totals, acts, place, block) };
+                }
+                finish(totals, row, out);
+            }
+        }
+    };
+}
+
+kernel!(q4_k, 144, add_q4_k);
+kernel!(q5_k, 176, add_q5_k);
+kernel!(q6_k, 210, add_q6_k);
+kernel!(q8_0, 8 * 34, add_q8_0);
+
+/// The minima of a Q4_K or Q5_K block, each for two times sixteen weights.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn minima(packed: [u8; 16], scale: f32) -> [__m256; 2] {
+    let scale = _mm256_set1_ps(scale);
+    [0, 1].map(|half: usize| {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|index| i32::from(packed[8 + 4 * half + index]));
+        let twice = _mm256_setr_epi32(a, a, b, b, c, c, d, d);
+        _mm256_mul_ps(_mm256_cvtepi32_ps(twice), scale)
+    })
+}
+
+/// # Safety
+/// As [`add`].
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn add_q4_k<const ROWS: usize>(
+    totals: &mut [__m256; ROWS],
+    acts: Acts,
+    place: usize,
+    block: &[u8; 144],
+) {
+    let packed = scales_and_minima(block, 4);
+    let weights = |part: usize| {
+        // 32 bytes: the lower halves are the first 32 weights, the upper halves the second.
+        let both = load32(block, 16 + 32 * (part / 2));
+        let bytes = if part % 2 == 0 {
+            both
+        } else {
+            _mm256_srli_epi16(both, 4)
+        };
+        let bytes = _mm256_and_si256(bytes, _mm256_set1_epi8(15));
+        (bytes, _mm256_set1_epi16(i16::from(packed[part])))
+    };
+    let minima = minima(packed, half(block, 2));
+    // SAFETY: the caller\'s.
+    unsafe { add(totals, acts, place, weights, half(block, 0), minima) };
+}
+
+/// # Safety
+/// As [`add`].
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn add_q5_k<const ROWS: usize>(
+    totals: &mut [__m256; ROWS],
+    acts: Acts,
+    place: usize,
+    block: &[u8; 176],
+) {
+    let packed = scales_and_minima(block, 4);
+    let fifth = load32(block, 16);
+    let weights = |part: usize| {
+        let both = load32(block, 48 + 32 * (part / 2));
+        let bytes = if part % 2 == 0 {
+            both
+        } else {
+            _mm256_srli_epi16(both, 4)
+        };
+        let bytes = _mm256_and_si256(bytes, _mm256_set1_epi8(15));
+        let bit = _mm256_set1_epi8((1_u8 << part) as i8);
+        let set = _mm256_cmpeq_epi8(_mm256_and_si256(fifth, bit), bit);
+        let bytes = _mm256_or_si256(bytes, _mm256_and_si256(set, _mm256_set1_epi8(16)));
+        (bytes, _mm256_set1_epi16(i16::from(packed[part])))
+    };
+    let minima = minima(packed, half(block, 2));
+    // SAFETY: the caller\'s.
+    unsafe { add(totals, acts, place, weights, half(block, 0), minima) };
+}
+
+/// # Safety
+/// As [`add`].
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn add_q6_k<const ROWS: usize>(
+    totals: &mut [__m256; ROWS],
+    acts: Acts,
+    place: usize,
+    block: &[u8; 210],
+) {
+    let scale = half(block, 208);
+    let scales = load16(block, 192);
+    let weights = |part: usize| {
+        // 64 bytes of lower and 32 of upper bits are 128 weights.
+        let (half, quarter) = (part / 4, part % 4);
+        let lower = load32(block, 64 * half + 32 * (quarter % 2));
+        let lower = if quarter < 2 {
+            lower
+        } else {
+            _mm256_srli_epi16(lower, 4)
+        };
+        let upper = load32(block, 128 + 32 * half);
+        let upper = match quarter {
+            0 => _mm256_slli_epi16(upper, 4),
+            1 => _mm256_slli_epi16(upper, 2),
+            2 => upper,
+            _ => _mm256_srli_epi16(upper, 2),
+        };
+        let bytes = _mm256_or_si256(
+            _mm256_and_si256(lower, _mm256_set1_epi8(15)),
+            _mm256_and_si256(upper, _mm256_set1_epi8(0x30)),
+        );
+        // Two scales, one for each sixteen weights.
+        let pick = _mm_add_epi8(
+            _mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1),
+            _mm_set1_epi8(2 * part as i8),
+        );
+        (bytes, _mm256_cvtepi8_epi16(_mm_shuffle_epi8(scales, pick)))
+    };
+    // The six bits stand for -32 to 31.
+    let worth = _mm256_set1_ps(32.0 * scale);
+    let offsets = [scales, _mm_srli_si128(scales, 8)]
+        .map(|scales| _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(scales)), worth));
+    // SAFETY: the caller\'s.
+    unsafe { add(totals, acts, place, weights, scale, offsets) };
+}
+
+/// # Safety
+/// As [`add`].
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn add_q8_0<const ROWS: usize>(
+    totals: &mut [__m256; ROWS],
+    acts: Acts,
+    place: usize,
+    block: &[u8; 8 * 34],
+) {
+    let mut parts = [_mm256_setzero_ps(); ROWS];
+    for part in 0..8 {
+        let weights = load32(block, 34 * part + 2);
+        let scale = _mm256_set1_ps(half(block, 34 * part));
+        // One factor must be without a sign: the weights give theirs to the activations.
+        let sizes = _mm256_abs_epi8(weights);
+        for (row, sum) in parts.iter_mut().enumerate() {
+            // SAFETY: the caller's.
+            let act = unsafe { acts.block(row, place) };
+            let signed = _mm256_sign_epi8(part_of(act, part), weights);
+            let pairs = _mm256_maddubs_epi16(sizes, signed);
+            let steps = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+            *sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(steps), scale, *sum);
+        }
+    }
+    for (row, (total, part)) in totals.iter_mut().zip(parts).enumerate() {
+        // SAFETY: the caller's.
+        let scale = unsafe { acts.scale(row, place) };
+        *total = _mm256_fmadd_ps(part, _mm256_set1_ps(scale), *total);
+    }
+}

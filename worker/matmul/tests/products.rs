@@ -1,0 +1,169 @@
+//! Products against the definition of each kind of weights, number by number.
+
+use half::f16;
+use hearth_matmul::{Activations, BLOCK, Kind, Matrix};
+
+const KINDS: [Kind; 4] = [Kind::Q4K, Kind::Q5K, Kind::Q6K, Kind::Q8_0];
+
+fn one_by_one(many: usize, work: &(dyn Fn(usize) + Sync)) {
+    (0..many).for_each(work);
+}
+
+fn on_threads(many: usize, work: &(dyn Fn(usize) + Sync)) {
+    std::thread::scope(|scope| {
+        for thread in 0..3 {
+            scope.spawn(move || (thread..many).step_by(3).for_each(work));
+        }
+    });
+}
+
+/// Any bytes are weights; only the scales are kept from being anything.
+fn weights(kind: Kind, blocks: usize, random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut data: Vec<u8> = (0..blocks * kind.bytes()).map(|_| random.u8(..)).collect();
+    let mut scale =
+        |at: &mut [u8]| at.copy_from_slice(&f16::from_f32(random.f32() * 0.1 - 0.05).to_le_bytes());
+    for block in data.chunks_mut(kind.bytes()) {
+        match kind {
+            Kind::Q4K | Kind::Q5K => {
+                scale(&mut block[0..2]);
+                scale(&mut block[2..4]);
+            }
+            Kind::Q6K => scale(&mut block[208..210]),
+            Kind::Q8_0 => block.chunks_mut(34).for_each(|block| scale(&mut block[0..2])),
+        }
+    }
+    data
+}
+
+fn half(bytes: &[u8]) -> f64 {
+    f16::from_le_bytes([bytes[0], bytes[1]]).to_f64()
+}
+
+/// Scale and minimum of the `sub`th 32 weights, six bits each in twelve bytes.
+fn scale_and_minimum(scales: &[u8], sub: usize) -> (f64, f64) {
+    let (scale, minimum) = if sub < 4 {
+        (scales[sub] & 63, scales[sub + 4] & 63)
+    } else {
+        (
+            scales[sub + 4] & 15 | scales[sub - 4] >> 6 << 4,
+            scales[sub + 4] >> 4 | scales[sub] >> 6 << 4,
+        )
+    };
+    (f64::from(scale), f64::from(minimum))
+}
+
+/// The number that a weight stands for.
+fn weight(kind: Kind, block: &[u8], index: usize) -> f64 {
+    let (sub, within) = (index / 32, index % 32);
+    match kind {
+        Kind::Q4K | Kind::Q5K => {
+            let (scale, minimum) = scale_and_minimum(&block[4..16], sub);
+            let nibbles = if kind == Kind::Q4K {
+                &block[16..]
+            } else {
+                &block[48..]
+            };
+            let byte = nibbles[32 * (sub / 2) + within];
+            let mut value = if sub % 2 == 0 { byte & 15 } else { byte >> 4 };
+            if kind == Kind::Q5K {
+                value |= (block[16 + within] >> sub & 1) << 4;
+            }
+            half(block) * scale * f64::from(value) - half(&block[2..]) * minimum
+        }
+        Kind::Q6K => {
+            let (half_block, quarter) = (index / 128, index % 128 / 32);
+            let byte = block[64 * half_block + 32 * (quarter % 2) + within];
+            let low = if quarter < 2 { byte & 15 } else { byte >> 4 };
+            let high = block[128 + 32 * half_block + within] >> (2 * quarter) & 3;
+            let scale = f64::from(block[192 + index / 16] as i8);
+            half(&block[208..]) * scale * (f64::from(low | high << 4) - 32.0)
+        }
+        Kind::Q8_0 => {
+            let block = &block[34 * sub..];
+            half(block) * f64::from(block[2 + within] as i8)
+        }
+    }
+}
+
+#[test]
+fn a_product_is_the_sum_of_products() {
+    let mut random = fastrand::Rng::with_seed(1);
+    for kind in KINDS {
+        for (rows, columns, many) in [
+            (1, 256, 1),
+            (3, 512, 2),
+            (33, 768, 11),
+            (70, 2048, 29),
+            (5, 4864, 3),
+        ] {
+            let data = weights(kind, rows * columns / BLOCK, &mut random);
+            let activations: Vec<f32> = (0..many * columns).map(|_| random.f32() * 2.0 - 1.0).collect();
+            let matrix = Matrix::new(kind, &data, rows, columns).expect("a test machine has AVX2");
+            let products = matrix.multiply(&activations, on_threads);
+            let taken = Activations::new(&activations, columns, one_by_one);
+            for index in 0..many {
+                let (blocks, scales) = taken.rows(index, 1);
+                let numbers: Vec<f64> = blocks
+                    .iter()
+                    .zip(scales)
+                    .flat_map(|(block, &scale)| block.bytes.map(|byte| f64::from(byte) * f64::from(scale)))
+                    .collect();
+                for row in 0..rows {
+                    let blocks = &data[row * columns / BLOCK * kind.bytes()..];
+                    let terms = numbers.iter().enumerate().map(|(column, number)| {
+                        let block = &blocks[column / BLOCK * kind.bytes()..];
+                        number * weight(kind, block, column % BLOCK)
+                    });
+                    let (sum, size) = terms.fold((0.0, 0.0), |(sum, size), term: f64| {
+                        (sum + term, size + term.abs())
+                    });
+                    let product = f64::from(products[index * rows + row]);
+                    assert!(
+                        (product - sum).abs() <= 1e-5 * size,
+                        "{kind:?} {rows}x{columns}, {many}: {product} for {sum}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_its_company() {
+    let mut random = fastrand::Rng::with_seed(2);
+    let (rows, columns) = (37, 4864);
+    for kind in KINDS {
+        let data = weights(kind, rows * columns / BLOCK, &mut random);
+        let matrix = Matrix::new(kind, &data, rows, columns).expect("a test machine has AVX2");
+        let activations: Vec<f32> = (0..40 * columns).map(|_| random.f32() * 2.0 - 1.0).collect();
+        let alone: Vec<f32> = activations
+            .chunks(columns)
+            .flat_map(|row| matrix.multiply(row, one_by_one))
+            .collect();
+        for many in 1..=40 {
+            let together = matrix.multiply(&activations[..many * columns], on_threads);
+            assert!(together == alone[..many * rows], "{kind:?}: {many} rows");
+        }
+    }
+}
+
+#[test]
+fn a_matrix_of_another_size_than_its_data_is_refused() {
+    let data = vec![0; 144 * 4];
+    assert!(Matrix::new(Kind::Q4K, &data, 2, 512).is_some());
+    assert!(Matrix::new(Kind::Q4K, &data, 4, 256).is_some());
+    assert!(Matrix::new(Kind::Q4K, &data, 2, 256).is_none());
+    assert!(Matrix::new(Kind::Q4K, &data, 2, 500).is_none());
+    assert!(Matrix::new(Kind::Q4K, &data, usize::MAX, 512).is_none());
+    assert!(Matrix::new(Kind::Q6K, &data, 2, 512).is_none());
+    assert!(Matrix::new(Kind::Q4K, &[], 0, 0).is_none());
+}
+
+#[test]
+fn what_is_no_number_stays_none() {
+    let data = weights(Kind::Q4K, 2, &mut fastrand::Rng::with_seed(3));
+    let matrix = Matrix::new(Kind::Q4K, &data, 1, 512).expect("a test machine has AVX2");
+    let mut activations = vec![1.0; 512];
+    activations[300] = f32::NAN;
+    assert!(matrix.multiply(&activations, one_by_one)[0].is_nan());
+}

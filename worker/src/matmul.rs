@@ -1,0 +1,94 @@
+//! Our products with quantised matrices in place of candle's, where there are kernels for them.
+
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::utils::barrier_pool;
+use candle_core::{CpuStorage, Result, Storage, Tensor};
+use hearth_matmul::{Kind, Matrix};
+use mistralrs_quant::GGUF_MATMUL;
+
+/// Makes mistral.rs ask here first.
+pub fn install() {
+    let _ = GGUF_MATMUL.set(product);
+}
+
+/// Rows of f32 of `(…, columns)` times a matrix of `(rows, columns)`, as `(…, rows)`; none for what the kernels do not know.
+///
+/// # Errors
+/// candle's.
+pub fn product(weights: &QTensor, activations: &Tensor) -> Result<Option<Tensor>> {
+    let kind = match weights.dtype() {
+        GgmlDType::Q4K => Kind::Q4K,
+        GgmlDType::Q5K => Kind::Q5K,
+        GgmlDType::Q6K => Kind::Q6K,
+        GgmlDType::Q8_0 => Kind::Q8_0,
+        _ => return Ok(None),
+    };
+    let (&[rows, columns], Some((&last, outer))) = (weights.shape().dims(), activations.dims().split_last()) else {
+        return Ok(None);
+    };
+    if last != columns || activations.elem_count() == 0 || !weights.device().is_cpu() {
+        return Ok(None);
+    }
+    let data = weights.data()?;
+    let Some(matrix) = Matrix::new(kind, &data, rows, columns) else {
+        return Ok(None);
+    };
+    let activations = activations.contiguous()?;
+    let (storage, layout) = activations.storage_and_layout();
+    let Storage::Cpu(CpuStorage::F32(numbers)) = &*storage else {
+        return Ok(None);
+    };
+    let numbers = &numbers[layout.start_offset()..layout.start_offset() + layout.shape().elem_count()];
+    let pool = barrier_pool();
+    let out = matrix.multiply(numbers, |parts, work| {
+        pool.execute_chunked(parts, |range| range.for_each(work));
+    });
+    let shape = [outer, &[rows]].concat();
+    Tensor::from_vec(out, shape, activations.device()).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::quantized::QMatMul;
+    use candle_core::{Device, Module};
+
+    use super::*;
+
+    /// candle takes the activations to eight bits as well, in steps of its own: the results differ as roundings do.
+    #[test]
+    fn the_product_is_candles_but_for_rounding() -> Result<()> {
+        for kind in [GgmlDType::Q4K, GgmlDType::Q5K, GgmlDType::Q6K, GgmlDType::Q8_0] {
+            let weights = Tensor::randn(0_f32, 1_f32, (96, 512), &Device::Cpu)?;
+            let weights = QTensor::quantize(&weights, kind)?;
+            let activations = Tensor::randn(0_f32, 1_f32, (2, 3, 512), &Device::Cpu)?;
+            let Some(ours) = product(&weights, &activations)? else {
+                continue;
+            };
+            assert_eq!(ours.dims(), [2, 3, 96]);
+            let exact = activations.broadcast_matmul(&weights.dequantize(&Device::Cpu)?.t()?)?;
+            let theirs = QMatMul::from_qtensor(weights)?.forward(&activations)?;
+            let apart = |other: &Tensor| -> Result<f32> {
+                let size = exact.sqr()?.mean_all()?.sqrt()?.to_scalar::<f32>()?;
+                let error = (&exact - other)?.sqr()?.mean_all()?.sqrt()?.to_scalar::<f32>()?;
+                Ok(error / size)
+            };
+            let (ours, theirs) = (apart(&ours)?, apart(&theirs)?);
+            assert!(ours < 0.01 && ours < 1.2 * theirs, "{kind:?}: {ours}, candle {theirs}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_to_candle() -> Result<()> {
+        let weights = Tensor::randn(0_f32, 1_f32, (32, 256), &Device::Cpu)?;
+        let quantised = QTensor::quantize(&weights, GgmlDType::Q4_0)?;
+        let row = Tensor::zeros((1, 256), candle_core::DType::F32, &Device::Cpu)?;
+        assert!(product(&quantised, &row)?.is_none());
+        let quantised = QTensor::quantize(&weights, GgmlDType::Q4K)?;
+        let short = Tensor::zeros((1, 128), candle_core::DType::F32, &Device::Cpu)?;
+        assert!(product(&quantised, &short)?.is_none());
+        let wide = Tensor::zeros((1, 256), candle_core::DType::F64, &Device::Cpu)?;
+        assert!(product(&quantised, &wide)?.is_none());
+        Ok(())
+    }
+}
