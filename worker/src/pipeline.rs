@@ -173,7 +173,6 @@ impl ChatPipeline {
         let logits = self.target.pass(&portion, draft.len() + 1)?;
         let seconds = start.elapsed().as_secs_f64();
 
-        eprintln!("PASS {} {:.1}", portion.len(), seconds * 1e3);
         let mut run = Run::new(&draft);
         for place in 0..=draft.len() {
             let return_logprobs = seq.return_logprobs();

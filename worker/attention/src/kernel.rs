@@ -12,8 +12,6 @@ pub const TILE: usize = 64;
 const ROWS: usize = 4;
 /// The longest vector, in numbers: rows are padded to it with zeros, so that no loop needs a remainder.
 const PADDING: usize = 16;
-/// Fewer queries than this are not worth a transposed tile.
-const MANY: usize = 16;
 
 /// What some queries have gathered from the keys so far.
 pub struct Scratch {
@@ -21,6 +19,8 @@ pub struct Scratch {
     /// Numbers of a row, and of a padded one.
     length: usize,
     padded: usize,
+    /// Whether tiles of keys are transposed, which pays with many queries.
+    transposed: bool,
     /// `rows × padded`, scaled.
     queries: Vec<f32>,
     /// `rows × TILE`.
@@ -37,12 +37,13 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    pub fn new(rows: usize, length: usize) -> Self {
+    pub fn new(rows: usize, length: usize, transposed: bool) -> Self {
         let (padded, blocks) = (length.next_multiple_of(PADDING), rows.next_multiple_of(ROWS));
         Self {
             rows,
             length,
             padded,
+            transposed,
             queries: vec![0.0; blocks * padded],
             scores: vec![0.0; blocks * TILE],
             tile: vec![0.0; TILE * padded],
@@ -72,7 +73,7 @@ impl Scratch {
         tile: Range<usize>,
     ) {
         let padded = self.padded;
-        if self.rows < MANY {
+        if !self.transposed {
             for (column, key) in tile.enumerate() {
                 T::widen(lanes, keys.row(head, key), &mut self.key[..self.length]);
                 for row in 0..self.rows {

@@ -56,10 +56,11 @@ pub struct Attention<'a, Q, K> {
 
 /// Query positions that are worked on together; each brings all heads of its group.
 const BLOCK: usize = 32;
-/// With no more queries than this the keys are split among the threads, as there is little else to split.
-const FEW: usize = 8;
-/// Keys below which a split costs more than it gives.
-const SMALLEST_SPLIT: usize = 256;
+/// With no more queries than this the keys are split, as there is little else to share among threads. A query's result is
+/// then the same to the last bit whether it is asked alone or with others, so the way must not depend on their number.
+const FEW: usize = 16;
+/// Keys of a split: always as many, for the same reason.
+const SPLIT: usize = 512;
 
 /// A part of the work: one key head, some queries, some keys.
 struct Part {
@@ -75,7 +76,7 @@ impl<Q: Element, K: Element> Attention<'_, Q, K> {
     ///
     /// # Panics
     /// When shapes disagree, which is a fault of the caller.
-    pub fn compute(&self, threads: usize, each: impl Fn(usize, &(dyn Fn(usize) + Sync))) -> Vec<f32> {
+    pub fn compute(&self, each: impl Fn(usize, &(dyn Fn(usize) + Sync))) -> Vec<f32> {
         let (heads, queries, length) = (self.queries.heads, self.queries.positions, self.queries.length);
         let (key_heads, keys) = (self.keys.heads, self.keys.positions);
         assert!(self.values.heads == key_heads && self.values.positions == keys);
@@ -85,12 +86,8 @@ impl<Q: Element, K: Element> Attention<'_, Q, K> {
             assert_eq!(bias.len(), queries * keys);
         }
         let group = heads / key_heads;
-        let splits = match queries {
-            0..=FEW => (threads * 2)
-                .div_ceil(key_heads)
-                .clamp(1, keys.div_ceil(SMALLEST_SPLIT).max(1)),
-            _ => 1,
-        };
+        let few = queries <= FEW;
+        let splits = if few { keys.div_ceil(SPLIT).max(1) } else { 1 };
         let block = BLOCK.div_ceil(group.min(BLOCK)).max(queries.min(FEW));
         let parts = self.parts(block, splits);
         let mut out = vec![0.0; heads * queries * length];
@@ -98,7 +95,7 @@ impl<Q: Element, K: Element> Attention<'_, Q, K> {
             let target = Shared(out.as_mut_ptr());
             each(parts.len(), &|index| {
                 let part = &parts[index];
-                let mut scratch = Scratch::new(group * part.queries.len(), length);
+                let mut scratch = Scratch::new(group * part.queries.len(), length, !few);
                 dispatch(Work {
                     attention: self,
                     part,
@@ -115,7 +112,7 @@ impl<Q: Element, K: Element> Attention<'_, Q, K> {
         }
         let mut partial: Vec<Scratch> = parts
             .iter()
-            .map(|part| Scratch::new(group * part.queries.len(), length))
+            .map(|part| Scratch::new(group * part.queries.len(), length, !few))
             .collect();
         let scratches = Shared(partial.as_mut_ptr());
         each(parts.len(), &|index| {
@@ -145,7 +142,7 @@ impl<Q: Element, K: Element> Attention<'_, Q, K> {
     /// The splits of a block of queries follow each other.
     fn parts(&self, block: usize, splits: usize) -> Vec<Part> {
         let (queries, keys) = (self.queries.positions, self.keys.positions);
-        let per_split = keys.div_ceil(splits).next_multiple_of(TILE);
+        let per_split = if splits == 1 { keys } else { SPLIT };
         let mut parts = Vec::new();
         // The later queries see more keys: the longest work first, so that no thread is left with it at the end.
         for first in (0..queries).step_by(block).rev() {

@@ -109,7 +109,7 @@ fn run<T: Number>(
             softcap,
             mask,
         };
-        out.extend(attention.compute(pool.n_workers() + 1, |parts, work| {
+        out.extend(attention.compute(|parts, work| {
             pool.execute_chunked(parts, |range| range.for_each(work));
         }));
     }
