@@ -12,12 +12,13 @@ const failed = (code: ErrorCode, message = "Why, and what to do."): EngineState 
   model: llama,
   error: { code, message },
 });
-const answering = (tokensPerSecond: number | null): EngineState => ({
+const answering = (tokensPerSecond: number | null, speedUp: number | null = null): EngineState => ({
   ...ready,
   state: "answering",
   chatId: "a",
   messageId: "r",
   tokensPerSecond,
+  speedUp,
 });
 
 const STATES: [EngineState, string][] = [
@@ -26,6 +27,8 @@ const STATES: [EngineState, string][] = [
   [ready, "Ready"],
   [answering(null), "Reading your question…"],
   [answering(12.34), "Answering · 12.3 tok/s"],
+  [answering(12.34, 1.01), "Answering · 12.3 tok/s"],
+  [answering(24.68, 1.97), "Answering · 24.7 tok/s · 2.0× by guessing ahead"],
   [{ state: "asleep", model: llama }, "Asleep — wakes with your next question"],
   [failed("engineDied"), "Stopped working"],
   [failed("fileMissing"), "File is gone"],

@@ -79,6 +79,18 @@ test("the finished message replaces the stream, with its numbers", async () => {
   expect(replyElement("r")).toHaveTextContent("34 tokens, written at 12.3 tok/s");
 });
 
+test("the numbers say what guessing ahead and what is still in memory brought", async () => {
+  await openWindow({}, asked);
+  const { stats } = reply("r", "");
+  const speculation = { drafted: 82, accepted: 78, passes: 11, speedUp: 2.104 };
+  const message = reply("r", "Or not to be.", { stats: { ...stats!, cachedTokens: 9, speculation } });
+  await emit(text(3, "no"), { type: "replyDone", chatId: "a", message });
+  await userEvent.click(within(replyElement("r")).getByRole("button", { name: "12.3 tok/s" }));
+  const words = replyElement("r").textContent?.replace(/\s+/g, " ");
+  expect(words).toContain("12 tokens, 9 of them still in memory, read at 46.2 tok/s");
+  expect(words).toContain("78 of 82 tokens right, 3.0 tokens a step, 2.10 times the speed without");
+});
+
 test("another chat's reply does not touch this one", async () => {
   await openWindow({}, asked);
   await emit({ type: "replyText", chatId: "b", messageId: "r", offset: 3, text: "wrong" });

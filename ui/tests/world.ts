@@ -63,9 +63,11 @@ export const reply = (id: string, content: string, more: Partial<Message> = {}):
   model: "Bard",
   stats: {
     promptTokens: 12,
+    cachedTokens: 0,
     replyTokens: 34,
     promptTokensPerSecond: 46.2,
     tokensPerSecond: 12.34,
+    speculation: null,
     stop: "end",
   },
   ...more,

@@ -161,11 +161,13 @@ fn tell(outbox: &Outbox, id: RequestId, text: String, meter: &Arc<Meter>, prompt
         let stats = meter.stats(prompt_tokens);
         let speed = stats.decode_tokens_per_second();
         let tokens_per_second = (speed > 0.0).then_some(speed as f32);
+        let speed_up = stats.speed_up().map(|times| times as f32);
         outbox.send(Event::Text {
             id,
             text,
             tokens: stats.reply_tokens,
             tokens_per_second,
+            speed_up,
         });
     }
 }

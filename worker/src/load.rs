@@ -1,17 +1,22 @@
 //! From a file to a model that answers.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use hearth_engine::protocol::{ChatMessage, DEFAULT_CONTEXT, Fault, LoadedModel, RequestId, Role};
+use hearth_gguf::Header;
 use mistralrs_core::{
     AdapterPaths, DefaultSchedulerMethod, DeviceMapSetting, GGUFLoaderBuilder, GGUFSpecificConfig,
     LocalModelPaths, MistralRs, MistralRsBuilder, ModelDType, ModelPaths, Pipeline, SchedulerConfig,
 };
 
+use tokenizers::Tokenizer;
+
 use crate::connection::Outbox;
+use crate::draft::Drafter;
 use crate::fault::{first_line, last_panic};
 use crate::generate;
 use crate::memory;
@@ -37,30 +42,28 @@ pub struct Model {
 pub async fn load(
     id: RequestId,
     files: Vec<PathBuf>,
+    draft: Vec<PathBuf>,
     context: Option<usize>,
     outbox: &Outbox,
 ) -> Result<(Model, LoadedModel), Fault> {
     let start = Instant::now();
-    let checked = files.clone();
-    let header = tokio::task::spawn_blocking(move || preflight::check(&checked))
-        .await
-        .map_err(panicked)??;
-    let progress = Progress::report(id, &files, outbox.clone());
-    let weights = tokio::task::spawn_blocking(move || read_weights(files));
-    let pipeline = weights
-        .await
-        .map_err(panicked)?
-        .map_err(|error| Fault::BadModel {
-            detail: words(&error),
-        })?;
+    let header = check(&files).await?;
+    if !draft.is_empty() {
+        check(&draft).await?;
+    }
+    let all: Vec<PathBuf> = [&*files, &*draft].concat();
+    let progress = Progress::report(id, &all, outbox.clone());
+    let pipeline = read(files).await?;
+    let drafter = match draft.is_empty() {
+        true => None,
+        false => Some(drafter(read(draft).await?, &pipeline).await?),
+    };
     let trained_context = pipeline.lock().await.get_metadata().max_seq_len;
     let context = context
         .unwrap_or(DEFAULT_CONTEXT)
         .clamp(1, trained_context.max(1));
     let reply = Arc::<Mutex<Reply>>::default();
-    let pipeline = ChatPipeline::new(pipeline, context, reply.clone()).map_err(|error| Fault::BadModel {
-        detail: first_line(&error.to_string()),
-    })?;
+    let pipeline = ChatPipeline::new(pipeline, drafter, context, reply.clone()).map_err(unusable)?;
     let runner = start_engine(Arc::new(tokio::sync::Mutex::new(pipeline))).await?;
     let model = Model {
         runner,
@@ -77,6 +80,47 @@ pub async fn load(
         peak_bytes: memory::peak_bytes(),
     };
     Ok((model, loaded))
+}
+
+async fn check(files: &[PathBuf]) -> Result<Header, Fault> {
+    let files = files.to_vec();
+    tokio::task::spawn_blocking(move || preflight::check(&files))
+        .await
+        .map_err(panicked)?
+}
+
+async fn read(files: Vec<PathBuf>) -> Result<SharedPipeline, Fault> {
+    tokio::task::spawn_blocking(move || read_weights(files))
+        .await
+        .map_err(panicked)?
+        .map_err(|error| Fault::BadModel {
+            detail: words(&error),
+        })
+}
+
+/// A model that drafts for another: its tokens must be the other's, each under the same number.
+async fn drafter(draft: SharedPipeline, target: &SharedPipeline) -> Result<Drafter, Fault> {
+    let vocabulary = |tokenizer: Option<Arc<Tokenizer>>| {
+        tokenizer.map_or_else(HashMap::new, |tokenizer| tokenizer.get_vocab(true))
+    };
+    let theirs = vocabulary(target.lock().await.tokenizer());
+    let its = vocabulary(draft.lock().await.tokenizer());
+    if its != theirs {
+        let detail = match (its.len(), theirs.len()) {
+            (its, theirs) if its != theirs => {
+                format!("it has a vocabulary of {its} tokens and the model one of {theirs}")
+            }
+            _ => "its tokens have other numbers than the model's".to_owned(),
+        };
+        return Err(Fault::DraftMismatch { detail });
+    }
+    Drafter::new(draft).map_err(unusable)
+}
+
+fn unusable(error: candle_core::Error) -> Fault {
+    Fault::BadModel {
+        detail: first_line(&error.to_string()),
+    }
 }
 
 /// A model as mistral.rs hands it out.

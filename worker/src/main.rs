@@ -5,6 +5,7 @@
 
 mod connection;
 mod cpu;
+mod draft;
 mod fault;
 mod generate;
 mod load;

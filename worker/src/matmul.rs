@@ -23,7 +23,8 @@ pub fn product(weights: &QTensor, activations: &Tensor) -> Result<Option<Tensor>
         GgmlDType::Q8_0 => Kind::Q8_0,
         _ => return Ok(None),
     };
-    let (&[rows, columns], Some((&last, outer))) = (weights.shape().dims(), activations.dims().split_last()) else {
+    let (&[rows, columns], Some((&last, outer))) = (weights.shape().dims(), activations.dims().split_last())
+    else {
         return Ok(None);
     };
     if last != columns || activations.elem_count() == 0 || !weights.device().is_cpu() {
@@ -73,7 +74,10 @@ mod tests {
                 Ok(error / size)
             };
             let (ours, theirs) = (apart(&ours)?, apart(&theirs)?);
-            assert!(ours < 0.01 && ours < 1.2 * theirs, "{kind:?}: {ours}, candle {theirs}");
+            assert!(
+                ours < 0.01 && ours < 1.2 * theirs,
+                "{kind:?}: {ours}, candle {theirs}"
+            );
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ use mistralrs_core::{IsqType, ModelCategory, Pipeline};
 use rand_isaac::Isaac64Rng;
 use tokenizers::Tokenizer;
 
+use crate::draft::Drafter;
 use crate::load::SharedPipeline;
 use crate::reader::Reader;
 use crate::reply::Reply;
@@ -33,11 +34,26 @@ const PORTION: usize = 512;
 /// How often drafts that agree on 2, on 3 to 5, and on more tokens usually stand, and those of a draft model.
 const USUAL: [f64; hearth_speculation::GRADES] = [0.3, 0.5, 0.7, 0.7];
 
+/// The kind of a draft model's drafts.
+const MODEL: usize = 3;
+
+/// Tokens that the target may say next.
+#[derive(Default)]
+struct Draft {
+    tokens: Vec<u32>,
+    /// Which kind of draft it is.
+    grade: usize,
+    /// Seconds that it took, and those that it took the draft model to read what had been said without it.
+    drafting: f64,
+    catching_up: f64,
+}
+
 /// The model in front of mistral.rs' engine.
 pub struct ChatPipeline {
     target: Reader,
+    drafter: Option<Drafter>,
     shelf: Shelf,
-    /// Bytes of keys and values of the context: what all chats together may take.
+    /// Tokens of prompt and reply together.
     context: usize,
     pace: Pace,
     reply: Arc<Mutex<Reply>>,
@@ -51,11 +67,16 @@ pub struct ChatPipeline {
 }
 
 impl ChatPipeline {
-    /// Around a model that nobody else holds, for prompt and reply of `context` tokens.
+    /// Around a model that nobody else holds, for prompt and reply of `context` tokens, and perhaps another that drafts.
     ///
     /// # Errors
     /// Those of [`Reader::new`].
-    pub fn new(model: SharedPipeline, context: usize, reply: Arc<Mutex<Reply>>) -> Result<Self> {
+    pub fn new(
+        model: SharedPipeline,
+        drafter: Option<Drafter>,
+        context: usize,
+        reply: Arc<Mutex<Reply>>,
+    ) -> Result<Self> {
         let mut target = Reader::new(model)?;
         let pipeline = target.pipeline()?;
         Ok(Self {
@@ -65,6 +86,7 @@ impl ChatPipeline {
             name: pipeline.name(),
             device: pipeline.device(),
             target,
+            drafter,
             shelf: Shelf::default(),
             context,
             pace: Pace::new(USUAL),
@@ -102,46 +124,64 @@ impl ChatPipeline {
     /// client has left.
     fn read_up_to<'text>(&mut self, text: &'text [u32], seq: &Sequence) -> Result<Option<&'text [u32]>> {
         let mut rest = &text[self.target.read().len()..];
+        self.make_room(rest.len());
+        self.target.reserve(rest.len())?;
         while rest.len() > PORTION && self.target.rewinds() {
             if seq.responder().is_closed() {
                 return Ok(None);
             }
             let (portion, more) = rest.split_at(PORTION);
-            self.make_room(portion.len())?;
             self.target.pass(portion, 1)?;
             rest = more;
         }
         Ok(Some(rest))
     }
 
-    /// Forgets other chats for the tokens that the target is about to read.
-    fn make_room(&mut self, tokens: usize) -> Result<()> {
+    /// Forgets other chats for the tokens that the target is about to read: all chats together take no more than one that
+    /// fills the context.
+    fn make_room(&mut self, tokens: usize) {
         let blocks = |tokens: usize| tokens.next_multiple_of(NormalCache::CACHE_GROW_SIZE);
-        let held = blocks(self.target.read().len());
-        if held > 0 {
-            let each = self.target.bytes()? / held;
-            let needed = each * blocks(self.target.read().len() + tokens);
-            self.shelf.shrink_to((each * blocks(self.context)).saturating_sub(needed));
-        }
-        Ok(())
+        let taken = blocks(self.target.read().len() + tokens);
+        let left = blocks(self.context).saturating_sub(taken);
+        self.shelf.shrink_to(left);
     }
 
-    /// What to draft after `text`, and of which kind it is.
-    fn draft(&self, text: &[u32]) -> (Vec<u32>, usize) {
-        let room = self.context.saturating_sub(text.len() + 1);
-        if !self.target.rewinds() || !self.reply().speculate || room == 0 {
-            return (Vec::new(), 0);
+    /// What to draft after `text`.
+    fn draft(&mut self, text: &[u32]) -> Result<Draft> {
+        let mut draft = Draft::default();
+        let mut room = self.context.saturating_sub(text.len() + 1).min(MOST);
+        if !self.target.rewinds() || !self.reply().speculate {
+            return Ok(draft);
         }
-        let Some(found) = lookup(text) else {
-            return (Vec::new(), 0);
-        };
-        let grade = match found.matched {
+        let found = lookup(text);
+        let quoted = found.map(|found| match found.matched {
             ..3 => 0,
             3..6 => 1,
             _ => 2,
+        });
+        if let Some(drafter) = &self.drafter {
+            room = room.min(drafter.room(text.len()));
+        }
+        let modelled = self.drafter.is_some().then_some(MODEL);
+        let Some((grade, length)) = self.pace.choose(quoted.into_iter().chain(modelled), room) else {
+            return Ok(draft);
         };
-        let length = self.pace.length(grade, room.min(MOST));
-        (found.draft(text, length), grade)
+        draft.grade = grade;
+        match (&mut self.drafter, found) {
+            (Some(drafter), _) if grade == MODEL => {
+                let start = Instant::now();
+                // After a pass that the draft was part of it is two tokens behind at most.
+                if drafter.behind(text) > 2 {
+                    drafter.catch_up(text)?;
+                }
+                draft.catching_up = start.elapsed().as_secs_f64();
+                draft.tokens = drafter.draft(text, length)?;
+                draft.drafting = start.elapsed().as_secs_f64() - draft.catching_up;
+            }
+            (_, Some(found)) => draft.tokens = found.draft(text, length),
+            _ => {}
+        }
+        Ok(draft)
     }
 
     /// One pass for one chat: reads what is new, with a draft behind it, and adds the tokens that the target chooses.
@@ -163,21 +203,24 @@ impl ChatPipeline {
             seq.set_state(SequenceState::Done(StopReason::Canceled));
             return Ok(());
         };
-        let drafting = Instant::now();
-        let (draft, grade) = if is_prompt { (Vec::new(), 0) } else { self.draft(&text) };
-        let drafting = drafting.elapsed();
+        let draft = if is_prompt {
+            Draft::default()
+        } else {
+            self.draft(&text)?
+        };
 
-        let portion = [rest, &draft].concat();
-        self.make_room(portion.len())?;
+        let portion = [rest, &draft.tokens].concat();
+        self.make_room(portion.len());
         let start = Instant::now();
-        let logits = self.target.pass(&portion, draft.len() + 1)?;
+        let logits = self.target.pass(&portion, draft.tokens.len() + 1)?;
         let seconds = start.elapsed().as_secs_f64();
 
-        let mut run = Run::new(&draft);
-        for place in 0..=draft.len() {
+        let mut run = Run::new(&draft.tokens);
+        for place in 0..=draft.tokens.len() {
             let return_logprobs = seq.return_logprobs();
             let logits = logits.i(place)?;
-            let chosen = sample_sequence(logits, seq, return_logprobs, rng.clone(), false, false, false).await?;
+            let chosen =
+                sample_sequence(logits, seq, return_logprobs, rng.clone(), false, false, false).await?;
             let token = chosen.token;
             let goes_on = run.chose(token);
             finish_or_add_toks_to_seq(&*self, prefix_cacher, seq, chosen, eos, false).await?;
@@ -189,14 +232,15 @@ impl ChatPipeline {
         self.target.rewind(text.len() + accepted)?;
         if rest.len() == 1 && !is_prompt {
             self.pace.record(Pass {
-                grade,
-                drafted: draft.len(),
+                grade: draft.grade,
+                drafted: draft.tokens.len(),
                 accepted,
                 seconds,
-                drafting: drafting.as_secs_f64(),
+                drafting: draft.drafting,
+                catching_up: draft.catching_up,
             });
             let plain = self.pace.plain_seconds();
-            self.reply().passed(draft.len(), accepted, plain);
+            self.reply().passed(draft.tokens.len(), accepted, plain);
         }
         Ok(())
     }
@@ -204,7 +248,11 @@ impl ChatPipeline {
 
 #[async_trait]
 impl Pipeline for ChatPipeline {
-    fn forward_inputs(&mut self, inputs: Box<dyn Any>, return_raw_logits: bool) -> Result<ForwardInputsResult> {
+    fn forward_inputs(
+        &mut self,
+        inputs: Box<dyn Any>,
+        return_raw_logits: bool,
+    ) -> Result<ForwardInputsResult> {
         self.target.forget()?;
         self.target.pipeline()?.forward_inputs(inputs, return_raw_logits)
     }
@@ -223,7 +271,8 @@ impl Pipeline for ChatPipeline {
         let metadata = self.metadata.clone();
         let eos = (!disable_eos_stop).then_some(&metadata.eos_tok[..]);
         for seq in input_seqs {
-            self.advance(seq, is_prompt, eos, prefix_cacher, rng.clone()).await?;
+            self.advance(seq, is_prompt, eos, prefix_cacher, rng.clone())
+                .await?;
         }
         Ok(start.elapsed())
     }

@@ -29,9 +29,13 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Bytes that the keys and values take.
-    pub fn bytes(&self) -> usize {
-        self.layers.iter().map(bytes).sum()
+    /// Tokens that its keys and values have room for.
+    pub fn room(&self) -> usize {
+        let room = |layer: &KvCache| match layer {
+            KvCache::Normal { k, .. } => k.capacity_seq_len,
+            _ => 0,
+        };
+        self.layers.iter().map(room).max().unwrap_or(0)
     }
 }
 
@@ -48,7 +52,8 @@ impl Reader {
             most: 0,
         };
         reader.most = reader.pipeline()?.get_metadata().max_seq_len;
-        reader.rewinds = reader.layers(|layers| layers.iter().all(|layer| matches!(layer, KvCache::Normal { .. })))?;
+        reader.rewinds =
+            reader.layers(|layers| layers.iter().all(|layer| matches!(layer, KvCache::Normal { .. })))?;
         reader.forget()?;
         Ok(reader)
     }
@@ -79,17 +84,14 @@ impl Reader {
         &self.read
     }
 
+    /// Most tokens that the model was trained for.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// Whether tokens can be taken back.
     pub fn rewinds(&self) -> bool {
         self.rewinds
-    }
-
-    /// Bytes that the keys and values take.
-    ///
-    /// # Errors
-    /// As [`Self::pipeline`].
-    pub fn bytes(&mut self) -> Result<usize> {
-        self.layers(|layers| layers.iter().map(bytes).sum())
     }
 
     /// Takes back all tokens but the first `length`.
@@ -151,6 +153,19 @@ impl Reader {
         Ok(())
     }
 
+    /// Makes room for more tokens at once: a cache that grows block by block leaves holes of every size behind.
+    ///
+    /// # Errors
+    /// When the model was not trained for so many.
+    pub fn reserve(&mut self, tokens: usize) -> Result<()> {
+        let end = self.read.len() + tokens;
+        if end > self.most {
+            bail!("{end} tokens are more than the model's {}", self.most);
+        }
+        let room = end.next_multiple_of(NormalCache::CACHE_GROW_SIZE).min(self.most);
+        self.layers(|layers| layers.iter_mut().try_for_each(|layer| grow(layer, end, room)))?
+    }
+
     /// Reads more tokens in one pass of the model and returns the logits after each of the last `asked` ones: f32 of
     /// `(asked, vocabulary)`. After an error nothing is read any more.
     ///
@@ -165,13 +180,8 @@ impl Reader {
     }
 
     fn try_pass(&mut self, tokens: &[u32], asked: usize) -> Result<Tensor> {
+        self.reserve(tokens.len())?;
         let start = self.read.len();
-        let end = start + tokens.len();
-        if end > self.most {
-            bail!("{end} tokens are more than the model's {}", self.most);
-        }
-        let room = end.next_multiple_of(NormalCache::CACHE_GROW_SIZE).min(self.most);
-        self.layers(|layers| layers.iter_mut().try_for_each(|layer| reserve(layer, end, room)))??;
         let pipeline = self.pipeline()?;
         let input_ids = Tensor::new(tokens, &pipeline.device())?.unsqueeze(0)?;
         let inputs = ModelInputs {
@@ -180,7 +190,7 @@ impl Reader {
             seqlen_offsets: vec![start],
             seqlen_offsets_full: None,
             context_lens: vec![(tokens.len() - asked, asked)],
-            position_ids: vec![end],
+            position_ids: vec![start + tokens.len()],
             paged_attn_meta: None,
             flash_meta: FlashParams::empty(true),
             flash_meta_full: None,
@@ -195,19 +205,12 @@ impl Reader {
     }
 }
 
-fn bytes(layer: &KvCache) -> usize {
-    let KvCache::Normal { k, v } = layer else { return 0 };
-    [k, v]
-        .into_iter()
-        .filter_map(|cache| cache.all_data.as_ref())
-        .map(|data| data.elem_count() * data.dtype().size_in_bytes())
-        .sum()
-}
-
 /// Makes room for `room` tokens where there is none for `end`. mistral.rs would refuse the last block of a context that is
 /// no multiple of its blocks.
-fn reserve(layer: &mut KvCache, end: usize, room: usize) -> Result<()> {
-    let KvCache::Normal { k, v } = layer else { return Ok(()) };
+fn grow(layer: &mut KvCache, end: usize, room: usize) -> Result<()> {
+    let KvCache::Normal { k, v } = layer else {
+        return Ok(());
+    };
     for cache in [k, v] {
         if end <= cache.capacity_seq_len {
             continue;

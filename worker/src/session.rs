@@ -66,12 +66,17 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                     let _ = ended.send(Ended { model: None, event });
                 });
             }
-            Request::Load { id, files, context } => {
+            Request::Load {
+                id,
+                files,
+                draft,
+                context,
+            } => {
                 let (cancel, _) = oneshot::channel();
                 working = Some((id, cancel));
                 let (outbox, ended) = (outbox.clone(), ended.clone());
                 tokio::spawn(async move {
-                    let end = match load(id, files, context, &outbox).await {
+                    let end = match load(id, files, draft, context, &outbox).await {
                         Ok((model, loaded)) => Ended {
                             model: Some(Arc::new(model)),
                             event: Event::Loaded { id, model: loaded },

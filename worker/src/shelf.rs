@@ -31,12 +31,14 @@ impl Shelf {
         self.memories.remove(best)
     }
 
-    /// Forgets the oldest until all take no more than `bytes`.
-    pub fn shrink_to(&mut self, bytes: usize) {
-        let mut held: usize = self.memories.iter().map(Memory::bytes).sum();
-        while held > bytes {
-            let Some(oldest) = self.memories.pop_front() else { return };
-            held -= oldest.bytes();
+    /// Forgets the oldest until all have room for no more than so many tokens.
+    pub fn shrink_to(&mut self, tokens: usize) {
+        let mut held: usize = self.memories.iter().map(Memory::room).sum();
+        while held > tokens {
+            let Some(oldest) = self.memories.pop_front() else {
+                return;
+            };
+            held -= oldest.room();
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum ErrorCode {
     UnsupportedTensor,
     /// The model's chat template does not work.
     BadTemplate,
+    /// The draft model has another vocabulary than the model.
+    DraftMismatch,
     /// The model file contradicts itself.
     BadModel,
     /// The file is gone.
@@ -136,6 +138,7 @@ fn fault_code(fault: &Fault) -> ErrorCode {
         Fault::UnsupportedArchitecture { .. } => ErrorCode::UnsupportedArchitecture,
         Fault::UnsupportedTensor { .. } => ErrorCode::UnsupportedTensor,
         Fault::BadTemplate { .. } => ErrorCode::BadTemplate,
+        Fault::DraftMismatch { .. } => ErrorCode::DraftMismatch,
         Fault::BadModel { .. } | Fault::Unreadable { .. } => ErrorCode::BadModel,
         Fault::PromptTooLong { .. } => ErrorCode::PromptTooLong,
         Fault::NoModel => ErrorCode::NoModel,

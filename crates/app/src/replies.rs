@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hearth_engine::protocol::{self, ChatMessage, Role};
 use hearth_engine::{EngineError, EngineStatus, Question, ReplyEvent};
-use hearth_store::{Message, MessageRole, MessageStatus, Parent, ReplyStats, ReplyWriter, StopReason, Turn};
+use hearth_store::{Message, MessageRole, MessageStatus, Parent, ReplyStats, ReplyWriter, Speculation, StopReason, Turn};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -361,11 +361,19 @@ impl End {
             protocol::StopReason::Length => (MessageStatus::Complete, StopReason::Length),
             protocol::StopReason::StopString => (MessageStatus::Complete, StopReason::StopString),
         };
+        let speculation = (stats.speculation.drafted > 0).then(|| Speculation {
+            drafted: as_u32(stats.speculation.drafted),
+            accepted: as_u32(stats.speculation.accepted),
+            passes: as_u32(stats.speculation.passes),
+            speed_up: stats.speed_up(),
+        });
         let stats = ReplyStats {
             prompt_tokens: as_u32(stats.prompt_tokens),
+            cached_tokens: as_u32(stats.cached_tokens),
             reply_tokens: as_u32(stats.reply_tokens),
             prompt_tokens_per_second: stats.prompt_tokens_per_second(),
             tokens_per_second: stats.decode_tokens_per_second(),
+            speculation,
             stop,
         };
         Self {

@@ -46,6 +46,8 @@ pub enum EngineState {
         message_id: String,
         /// Decode speed; `None` while the prompt is read.
         tokens_per_second: Option<f32>,
+        /// That speed as a multiple of the speed without drafts; `None` while nothing was drafted.
+        speed_up: Option<f32>,
     },
     /// The model is not in memory; the next question loads it.
     Asleep {
@@ -92,6 +94,7 @@ impl EngineState {
             EngineStatus::Answering {
                 ready,
                 tokens_per_second,
+                speed_up,
             } => {
                 let (context, backend) = (ready.model.context, ready.backend);
                 match reply {
@@ -102,6 +105,7 @@ impl EngineState {
                         chat_id,
                         message_id,
                         tokens_per_second,
+                        speed_up,
                     },
                     None => Self::Ready {
                         model,

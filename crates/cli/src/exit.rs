@@ -33,6 +33,7 @@ impl Exit {
             ErrorCode::UnsupportedArchitecture
             | ErrorCode::UnsupportedTensor
             | ErrorCode::BadTemplate
+            | ErrorCode::DraftMismatch
             | ErrorCode::EngineCannot => Self::CannotRun,
             ErrorCode::Offline
             | ErrorCode::RateLimited

@@ -84,6 +84,7 @@ fn reply(behaviour: &str, id: u64, exe: &std::path::Path, requests: &Receiver<Re
             text: format!("{word} "),
             tokens: word + 1,
             tokens_per_second: Some(100.0),
+            speed_up: None,
         });
         let marker = exe.with_extension("died");
         match behaviour {

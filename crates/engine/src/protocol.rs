@@ -30,6 +30,8 @@ pub enum Request {
         id: RequestId,
         /// The model's GGUF files, the shards of a split one in order.
         files: Vec<PathBuf>,
+        /// Those of a smaller model with the same vocabulary that drafts for it; empty for none.
+        draft: Vec<PathBuf>,
         /// Context in tokens; the worker lowers it to what the model was trained for. `None`: the worker's choice.
         context: Option<usize>,
     },
@@ -114,6 +116,8 @@ pub enum Event {
         tokens: usize,
         /// Decode speed so far, tokens/s; `None` before the second token.
         tokens_per_second: Option<f32>,
+        /// That speed as a multiple of the speed without drafts; `None` while nothing was drafted.
+        speed_up: Option<f32>,
     },
     /// A reply has ended.
     Done {
@@ -291,12 +295,22 @@ pub struct Speculation {
 impl ReplyStats {
     /// Speed of reading the part of the prompt that was read, in tokens/s; 0 before the first token.
     pub fn prompt_tokens_per_second(&self) -> f64 {
-        per_second(self.prompt_tokens - self.cached_tokens.min(self.prompt_tokens), self.prompt_milliseconds)
+        per_second(
+            self.prompt_tokens - self.cached_tokens.min(self.prompt_tokens),
+            self.prompt_milliseconds,
+        )
     }
 
     /// Decode speed in tokens/s: the tokens after the first over the time they took; 0 for a shorter reply.
     pub fn decode_tokens_per_second(&self) -> f64 {
         per_second(self.reply_tokens.saturating_sub(1), self.decode_milliseconds)
+    }
+
+    /// Decode speed as a multiple of the speed without drafts; `None` while nothing was drafted.
+    pub fn speed_up(&self) -> Option<f64> {
+        let plain = self.speculation.plain_tokens_per_second?;
+        let speed = self.decode_tokens_per_second();
+        (self.speculation.drafted > 0 && speed > 0.0).then_some(speed / plain)
     }
 }
 
@@ -338,6 +352,14 @@ pub enum Fault {
     #[error("The model file is incomplete: {detail}. Download it again.")]
     Truncated {
         /// Where it ends.
+        detail: String,
+    },
+    /// The draft model cannot draft for the model.
+    #[error(
+        "The draft model does not fit this model: {detail}. Choose a smaller model of the same family, or none."
+    )]
+    DraftMismatch {
+        /// What differs.
         detail: String,
     },
     /// An architecture that the engine does not know.

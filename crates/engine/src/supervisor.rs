@@ -66,6 +66,8 @@ pub enum EngineStatus {
         ready: Ready,
         /// Decode speed in tokens/s; `None` while the prompt is read.
         tokens_per_second: Option<f32>,
+        /// That speed as a multiple of the speed without drafts; `None` while nothing was drafted.
+        speed_up: Option<f32>,
     },
     /// The model was unloaded because nobody asked; the next question loads it again.
     Asleep {
@@ -107,7 +109,7 @@ pub enum EngineError {
 }
 
 /// What to answer, and how.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Question {
     /// The chat so far, its last message the one to answer.
     pub messages: Vec<ChatMessage>,
@@ -119,6 +121,19 @@ pub struct Question {
     pub stop: Vec<String>,
     /// Whether tokens may be drafted: the reply is the same, and sooner there.
     pub speculate: bool,
+}
+
+impl Default for Question {
+    /// An empty chat, answered as the worker likes it, with drafts.
+    fn default() -> Self {
+        Self {
+            messages: Vec::new(),
+            sampling: Sampling::default(),
+            max_tokens: None,
+            stop: Vec::new(),
+            speculate: true,
+        }
+    }
 }
 
 /// One step of a reply.
@@ -166,6 +181,7 @@ impl Reply {
 enum Command {
     Load {
         files: Vec<PathBuf>,
+        draft: Vec<PathBuf>,
         context: Option<usize>,
         done: oneshot::Sender<Result<LoadedModel, EngineError>>,
     },
@@ -215,8 +231,26 @@ impl Engine {
         files: Vec<PathBuf>,
         context: Option<usize>,
     ) -> Result<LoadedModel, EngineError> {
+        self.load_with_draft(files, Vec::new(), context).await
+    }
+
+    /// The same, with the files of a smaller model that drafts for it.
+    ///
+    /// # Errors
+    /// As [`Self::load`], and [`Fault::DraftMismatch`] when the two have different vocabularies.
+    pub async fn load_with_draft(
+        &self,
+        files: Vec<PathBuf>,
+        draft: Vec<PathBuf>,
+        context: Option<usize>,
+    ) -> Result<LoadedModel, EngineError> {
         let (done, loaded) = oneshot::channel();
-        self.command(Command::Load { files, context, done });
+        self.command(Command::Load {
+            files,
+            draft,
+            context,
+            done,
+        });
         loaded.await.unwrap_or(Err(EngineError::Replaced))
     }
 

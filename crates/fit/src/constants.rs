@@ -52,18 +52,18 @@ pub const PROMPT_BYTES_PER_ACTIVATION: f64 = 266.0;
 /// How far a predicted speed may be off, as a share either way: what the range is widened by.
 pub const SPEED_UNCERTAINTY: f64 = 0.2;
 
-/// How much longer a byte takes while a token is written, where a type is multiplied row by row, than one of Q4_K in
-/// packed tiles. Measured there: Q8_0. Q6_K, whose rows are multiplied so on purpose, is as fast as packed ones.
-pub const DECODE_COST_UNPACKED: f64 = 1.95;
+/// How much longer a byte takes while a token is written, where a type is multiplied row by row, than where several rows
+/// are. Measured there with Q8_0, whose byte now takes as long as one of Q4_K.
+pub const DECODE_COST_ROW_BY_ROW: f64 = 1.95;
 
-/// What one weight costs in reading a prompt, in terms of one of Q4_K in candle's packed tiles. Estimated from the work
-/// its kernel does; `bench fit` measures Q4_K, Q6_K, Q8_0 and F16.
-pub const PROMPT_COST_PACKED: f64 = 1.0;
-/// A weight of Q6_K in packed tiles: a byte a weight, with no second value to unpack from it.
-pub const PROMPT_COST_PACKED_Q6: f64 = 1.2;
-/// A weight of a type that is multiplied row by row (`matmul` in candle's `quantized/k_quants.rs`). Measured with
-/// `bench fit` on a Xeon with AVX-512 and without VNNI: Q8_0.
-pub const PROMPT_COST_UNPACKED: f64 = 9.5;
+/// What one weight costs in reading a prompt, in terms of one of Q4_K. Measured with `cargo bench -p hearth-matmul` in
+/// `worker/matmul`: Q4_K, Q5_K and Q6_K within a twentieth of each other.
+pub const PROMPT_COST_TILED: f64 = 1.0;
+/// A weight of Q8_0, whose scales come every 32 weights and whose signs have to be moved to the other factor.
+pub const PROMPT_COST_TILED_Q8: f64 = 1.22;
+/// A weight of a type that is multiplied row by row. Measured with `bench fit` on a Xeon with AVX-512 and without VNNI:
+/// Q8_0 as candle multiplies it.
+pub const PROMPT_COST_ROW_BY_ROW: f64 = 12.0;
 /// A weight held as a 32-bit float, multiplied by the `gemm` crate.
 pub const PROMPT_COST_FLOAT: f64 = 2.0;
 

@@ -17,15 +17,14 @@ use cache::Cache;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct MemoryNeed {
-    /// The weights as the engine holds them: matrices once as they are in the file and once in the order that the
-    /// processor's kernels want.
+    /// The weights as the engine holds them: as they are in the file, and on ARM once more in the order that the processor's
+    /// kernels want.
     #[ts(type = "number")]
     pub weights_bytes: u64,
     /// The KV cache when the context is full.
     #[ts(type = "number")]
     pub kv_bytes: u64,
-    /// The worker itself, the tokeniser, and what is held for a moment: a prompt's buffers, copies of the cache, the file's
-    /// data while it is read.
+    /// The worker itself, the tokeniser, and what is held for a moment: a prompt's buffers, the file's data while it is read.
     #[ts(type = "number")]
     pub buffers_bytes: u64,
     /// The draft model's weights, vocabulary and cache.
@@ -47,7 +46,7 @@ impl MemoryNeed {
                 draft.weights(),
                 draft.vocabulary,
                 draft.positions,
-                draft.cache.while_copied(),
+                draft.cache.peak(),
             ])
         });
         let peak = parts.peak().saturating_add(draft_bytes);
@@ -89,8 +88,9 @@ fn is_shared(weights: &Weights) -> bool {
 
 /// What is held when.
 struct Parts {
-    /// Matrices, from when they are read and from when they are used.
-    matrices: Held,
+    /// Matrices from when they are read, and what is added when they are used.
+    matrices: u64,
+    packed: u64,
     /// The table of embeddings as it is in the file (`worker/patches/mistralrs-core/embedding.patch`), where the output
     /// does not share it.
     embeddings: u64,
@@ -112,12 +112,8 @@ struct Parts {
 impl Parts {
     fn of(shape: &Shape, level: CpuLevel, context: u64) -> Self {
         let weights = &shape.weights;
-        let mut matrices = Held::default();
-        for one in &weights.matrices {
-            let one = held(one, level);
-            matrices.loaded = matrices.loaded.saturating_add(one.loaded);
-            matrices.packed = matrices.packed.saturating_add(one.packed);
-        }
+        let held: Vec<_> = weights.matrices.iter().map(|one| held(one, level)).collect();
+        let total = |of: fn(&Held) -> u64| sum(&held.iter().map(of).collect::<Vec<_>>());
         let words = shape.vocabulary.saturating_add(shape.merges);
         // Qwen's are 32-bit floats, all others' the cache's 16-bit ones.
         let position_bytes = if shape.architecture.starts_with("qwen") {
@@ -126,7 +122,8 @@ impl Parts {
             2
         };
         Self {
-            matrices,
+            matrices: total(|one| one.loaded),
+            packed: total(|one| one.packed),
             embeddings: if is_shared(weights) {
                 0
             } else {
@@ -144,40 +141,26 @@ impl Parts {
     }
 
     fn weights(&self) -> u64 {
-        sum(&[
-            self.matrices.loaded,
-            self.matrices.packed,
-            self.embeddings,
-            self.vectors,
-        ])
+        sum(&[self.matrices, self.packed, self.embeddings, self.vectors])
     }
 
-    /// The highest of four moments.
+    /// The highest of three moments.
     fn peak(&self) -> u64 {
         let all = sum(&[self.weights(), WORKER_BYTES, self.vocabulary, self.positions]);
         let reading_the_file = sum(&[
-            all.saturating_sub(self.matrices.packed),
+            all.saturating_sub(self.packed),
             self.largest_tensor.max(self.unstacking),
             self.metadata,
         ]);
-        // mistral.rs runs one token when all is loaded, which packs the weights.
+        // mistral.rs runs one token when all is loaded, which packs what is to be packed.
         let loaded = all.saturating_add(self.metadata);
-        let left_by_the_prompt = self.prompt.min(HEAP_BYTES);
+        let left_by_the_portion_before = self.prompt.min(HEAP_BYTES);
         let reading_the_prompt = sum(&[
             all,
-            self.cache.while_reading(),
+            self.cache.peak(),
             self.prompt,
-            (left_by_the_prompt as f64 * HEAP_SHARE) as u64,
+            (left_by_the_portion_before as f64 * HEAP_SHARE) as u64,
         ]);
-        // The copies find the room that the prompt's buffers have left.
-        let first_token = sum(&[
-            all,
-            self.cache.while_reading(),
-            self.cache.bytes.max(left_by_the_prompt),
-        ]);
-        reading_the_file
-            .max(loaded)
-            .max(reading_the_prompt)
-            .max(first_token)
+        reading_the_file.max(loaded).max(reading_the_prompt)
     }
 }

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::constants::{
-    DECODE_ATTENTION_PER_THREAD, DECODE_COST_UNPACKED, PROMPT_ATTENTION_PER_THREAD,
-    PROMPT_BYTES_PER_ACTIVATION, PROMPT_COST_FLOAT, PROMPT_COST_PACKED, PROMPT_COST_PACKED_Q6,
-    PROMPT_COST_UNPACKED, SECONDS_PER_LAYER, SPEED_UNCERTAINTY,
+    DECODE_ATTENTION_PER_THREAD, DECODE_COST_ROW_BY_ROW, PROMPT_ATTENTION_PER_THREAD,
+    PROMPT_BYTES_PER_ACTIVATION, PROMPT_COST_FLOAT, PROMPT_COST_ROW_BY_ROW, PROMPT_COST_TILED,
+    PROMPT_COST_TILED_Q8, SECONDS_PER_LAYER, SPEED_UNCERTAINTY,
 };
-use crate::held::held;
+use crate::held::{Kernel, held};
 use crate::shape::{Matrices, Role};
 use crate::{Experts, Shape};
 
@@ -56,31 +56,19 @@ pub fn prompt_speed(machine: &Machine, speeds: &Speeds, shape: &Shape, tokens: u
 
 /// Seconds of one token.
 pub(crate) fn decode_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, context: u64) -> f64 {
-    // The measurement counts the file's bytes; what the kernel reads are those of its packed copy.
-    let measured = Matrices {
-        role: Role::Layer,
-        tensor_type: hearth_gguf::TensorType::from_id(12),
-        tiled: true,
-        weights: 256,
-        bytes: 144,
-    };
-    let touched = held(&measured, level).per_token as f64 / measured.bytes as f64;
-    let quantised_speed = speeds.matvec_bytes_per_second * touched;
     let weights: f64 = shape
         .weights
         .matrices
         .iter()
         .map(|one| {
             let held = held(one, level);
-            let speed = if one.is_float() {
+            let speed = match held.kernel {
+                Kernel::Tiled => speeds.matvec_bytes_per_second,
+                Kernel::RowByRow => speeds.matvec_bytes_per_second / DECODE_COST_ROW_BY_ROW,
                 // Plain floats are multiplied as fast as memory gives them.
-                speeds.read_bytes_per_second
-            } else if held.packed == 0 && one.tensor_type.name() != "Q6_K" {
-                quantised_speed / DECODE_COST_UNPACKED
-            } else {
-                quantised_speed
+                Kernel::Float => speeds.read_bytes_per_second,
             };
-            held.per_token as f64 * share(one, shape.experts) / speed
+            held.loaded as f64 * share(one, shape.experts) / speed
         })
         .sum();
     // Phi-3's rotating cache is moved by one token, each time (`RotatingCache::append` in `kv_cache/rotating_cache.rs`):
@@ -145,13 +133,10 @@ fn share(matrices: &Matrices, experts: Option<Experts>) -> f64 {
 }
 
 fn prompt_cost(matrices: &Matrices, level: CpuLevel) -> f64 {
-    if matrices.is_float() {
-        PROMPT_COST_FLOAT
-    } else if held(matrices, level).packed == 0 {
-        PROMPT_COST_UNPACKED
-    } else if matrices.tensor_type.name() == "Q6_K" {
-        PROMPT_COST_PACKED_Q6
-    } else {
-        PROMPT_COST_PACKED
+    match held(matrices, level).kernel {
+        Kernel::Float => PROMPT_COST_FLOAT,
+        Kernel::RowByRow => PROMPT_COST_ROW_BY_ROW,
+        Kernel::Tiled if matrices.tensor_type.name() == "Q8_0" => PROMPT_COST_TILED_Q8,
+        Kernel::Tiled => PROMPT_COST_TILED,
     }
 }

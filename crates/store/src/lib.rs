@@ -50,4 +50,4 @@ pub use transfers::{
     TransferState,
 };
 pub use turns::Parent;
-pub use types::{Chat, Message, MessageRole, MessageStatus, ReplyStats, StopReason, Turn};
+pub use types::{Chat, Message, MessageRole, MessageStatus, ReplyStats, Speculation, StopReason, Turn};

@@ -84,14 +84,34 @@ pub struct Message {
 pub struct ReplyStats {
     /// Tokens of the prompt, the history included.
     pub prompt_tokens: u32,
+    /// Of those, how many were still in memory from before.
+    #[serde(default)]
+    pub cached_tokens: u32,
     /// Tokens of the reply.
     pub reply_tokens: u32,
-    /// Speed of reading the prompt, in tokens per second.
+    /// Speed of reading the rest of the prompt, in tokens per second.
     pub prompt_tokens_per_second: f64,
     /// Speed of writing the reply, in tokens per second.
     pub tokens_per_second: f64,
+    /// What came of drafting tokens; `None` where none were drafted.
+    #[serde(default)]
+    pub speculation: Option<Speculation>,
     /// Why it ended.
     pub stop: StopReason,
+}
+
+/// What came of drafting the tokens of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Speculation {
+    /// Tokens drafted.
+    pub drafted: u32,
+    /// Of those, how many were what the model itself chose.
+    pub accepted: u32,
+    /// Passes of the model that the reply took.
+    pub passes: u32,
+    /// Speed of writing as a multiple of the speed without drafts, measured; `None` where that was not.
+    pub speed_up: Option<f64>,
 }
 
 /// Why a reply ended.

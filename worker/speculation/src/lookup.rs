@@ -74,7 +74,13 @@ mod tests {
         let found = lookup(&text).unwrap();
         assert_eq!(found.draft(&text, 5), [1, 2, 3, 1, 2]);
         let text = [4; 20];
-        assert_eq!(lookup(&text).unwrap(), Found { next: 19, matched: 16 });
+        assert_eq!(
+            lookup(&text).unwrap(),
+            Found {
+                next: 19,
+                matched: 16
+            }
+        );
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Pass {
     pub seconds: f64,
     /// What the drafting took.
     pub drafting: f64,
+    /// What it took beside that to make drafting possible: a draft model reads what was said without it.
+    pub catching_up: f64,
 }
 
 /// The measurements, and the lengths that follow from them.
@@ -112,10 +114,22 @@ impl Pace {
         (self.plain_passes >= PLAIN_FIRST).then_some(self.plain)
     }
 
+    /// Of kinds of drafts that can be had now, the one that brings most, and its length.
+    #[must_use]
+    pub fn choose(&self, grades: impl IntoIterator<Item = usize>, most: usize) -> Option<(usize, usize)> {
+        let lengths = grades.into_iter().map(|grade| (grade, self.length(grade, most)));
+        lengths.filter(|&(_, length)| length > 0).max_by(|a, b| {
+            self.gain(&self.grades[a.0], a.1)
+                .total_cmp(&self.gain(&self.grades[b.0], b.1))
+        })
+    }
+
     /// Tokens to draft for the next pass, `most` at most; none when the target alone is faster.
     #[must_use]
     pub fn length(&self, grade: usize, most: usize) -> usize {
-        let Some(kind) = self.grades.get(grade) else { return 0 };
+        let Some(kind) = self.grades.get(grade) else {
+            return 0;
+        };
         if self.plain_passes < PLAIN_FIRST || self.since_plain >= PLAIN_EVERY || kind.rest > 0.0 {
             return 0;
         }
@@ -182,18 +196,25 @@ impl Pace {
         if pass.drafted == 0 {
             return;
         }
-        let Some(kind) = self.grades.get_mut(pass.grade) else { return };
+        let Some(kind) = self.grades.get_mut(pass.grade) else {
+            return;
+        };
         let each = pass.drafting / pass.drafted as f64;
         kind.drafting += FRESH_TIME * (each - kind.drafting);
         for stood in (0..pass.drafted.min(pass.accepted + 1)).map(|place| place < pass.accepted) {
             kind.accepted *= MEMORY;
             kind.refused *= MEMORY;
-            *(if stood { &mut kind.accepted } else { &mut kind.refused }) += 1.0;
+            *(if stood {
+                &mut kind.accepted
+            } else {
+                &mut kind.refused
+            }) += 1.0;
         }
         let kind = *kind;
         if self.best(&kind, MOST) == 0 {
             // What this look cost beyond the tokens it brought is spread over the passes to come.
-            let lost = (pass.seconds + pass.drafting) / self.plain - (pass.accepted + 1) as f64;
+            let lost =
+                (pass.seconds + pass.drafting + pass.catching_up) / self.plain - (pass.accepted + 1) as f64;
             self.grades[pass.grade].rest = (lost / LOOKING).max(4.0);
         }
     }
@@ -209,7 +230,9 @@ impl Pace {
             return;
         }
         self.since_plain += 1;
-        let Some(cost) = self.costs.get_mut(tokens - 1) else { return };
+        let Some(cost) = self.costs.get_mut(tokens - 1) else {
+            return;
+        };
         let multiple = pass.seconds / self.plain.max(f64::MIN_POSITIVE);
         let before = cost.map_or(multiple, |cost| cost.multiple);
         *cost = Some(Cost {
@@ -252,6 +275,7 @@ mod tests {
                     accepted,
                     seconds,
                     drafting,
+                    catching_up: 0.0,
                 });
                 written += 1 + accepted;
                 time += seconds + drafting;
@@ -328,12 +352,32 @@ mod tests {
                 accepted: 0,
                 seconds: 0.1,
                 drafting: 0.0,
+                catching_up: 0.0,
             });
         }
         assert!(pace.length(0, MOST) > 0 && pace.plain_seconds().is_some());
         assert_eq!(pace.length(0, 1), 1);
         assert_eq!(pace.length(0, 0), 0);
         assert_eq!(pace.length(GRADES, MOST), 0);
+        assert_eq!(pace.choose([GRADES], MOST), None);
+    }
+
+    #[test]
+    fn of_two_kinds_the_one_that_stands_more_often_is_drafted() {
+        let mut pace = Pace::new([0.4, 0.9, 0.5, 0.7]);
+        for _ in 0..PLAIN_FIRST {
+            pace.record(Pass {
+                grade: 0,
+                drafted: 0,
+                accepted: 0,
+                seconds: 0.1,
+                drafting: 0.0,
+                catching_up: 0.0,
+            });
+        }
+        assert_eq!(pace.choose([0, 1, 3], MOST).map(|(grade, _)| grade), Some(1));
+        assert_eq!(pace.choose([0, 3], MOST).map(|(grade, _)| grade), Some(3));
+        assert_eq!(pace.choose([], MOST), None);
     }
 
     #[test]
@@ -346,6 +390,7 @@ mod tests {
                 accepted: 0,
                 seconds,
                 drafting: 0.0,
+                catching_up: 0.0,
             });
         }
         assert_eq!(pace.plain_passes, 0);

@@ -35,7 +35,9 @@ fn target(text: &[usize], sampling: Sampling) -> [f64; WORDS] {
     let mut probabilities: [f64; WORDS] = std::array::from_fn(|word| logit(word).exp());
     let normal = |probabilities: &mut [f64; WORDS]| {
         let sum: f64 = probabilities.iter().sum();
-        probabilities.iter_mut().for_each(|probability| *probability /= sum);
+        probabilities
+            .iter_mut()
+            .for_each(|probability| *probability /= sum);
     };
     normal(&mut probabilities);
     let mut order: [usize; WORDS] = std::array::from_fn(|word| word);
@@ -92,7 +94,12 @@ fn by_run(text: &[usize], draft: &[usize], sampling: Sampling, random: &mut fast
 }
 
 /// Wrong: a drafted token stands when the target thinks it likely enough.
-fn by_threshold(text: &[usize], draft: &[usize], sampling: Sampling, random: &mut fastrand::Rng) -> Vec<usize> {
+fn by_threshold(
+    text: &[usize],
+    draft: &[usize],
+    sampling: Sampling,
+    random: &mut fastrand::Rng,
+) -> Vec<usize> {
     let mut text = text.to_vec();
     let start = text.len();
     for &word in draft {
@@ -107,7 +114,12 @@ fn by_threshold(text: &[usize], draft: &[usize], sampling: Sampling, random: &mu
 }
 
 /// Wrong: where a drafted token falls, the one in its place is chosen from all of them, it included.
-fn by_choosing_again(text: &[usize], draft: &[usize], sampling: Sampling, random: &mut fastrand::Rng) -> Vec<usize> {
+fn by_choosing_again(
+    text: &[usize],
+    draft: &[usize],
+    sampling: Sampling,
+    random: &mut fastrand::Rng,
+) -> Vec<usize> {
     let mut text = text.to_vec();
     let start = text.len();
     for &word in draft {
@@ -158,7 +170,10 @@ fn samplings() -> Vec<Sampling> {
     all.extend([0.5, 0.9].map(|top_p| Sampling { top_p, ..PLAIN }));
     all.extend([2, 5].map(|top_k| Sampling { top_k, ..PLAIN }));
     all.push(Sampling { min_p: 0.2, ..PLAIN });
-    all.push(Sampling { penalty: 1.0, ..PLAIN });
+    all.push(Sampling {
+        penalty: 1.0,
+        ..PLAIN
+    });
     all.push(Sampling {
         temperature: 0.8,
         top_k: 6,

@@ -168,6 +168,7 @@ fn case(config: &EngineConfig, path: &Path, context: usize) -> Result<ReplyStats
     let load = worker.ask(|id| Request::Load {
         id,
         files: vec![path.to_owned()],
+        draft: Vec::new(),
         context: Some(context),
     })?;
     while !matches!(worker.event()?, Event::Loaded { id, .. } if id == load) {}

@@ -78,14 +78,15 @@ impl Worker {
         self.child.id()
     }
 
-    /// The longest chat of one message that has no more than `tokens`, in whole words.
+    /// The longest chat of one message that has no more than `most` tokens, in whole words. Chats of different lengths
+    /// begin differently, so that nothing of one is known from another.
     pub fn prompt_of(&mut self, most: usize) -> Result<Vec<ChatMessage>> {
         let text = text(most);
         let words: Vec<&str> = text.split_inclusive(' ').collect();
         let chat = |count: usize| {
             vec![ChatMessage {
                 role: Role::User,
-                content: words[..count].concat(),
+                content: format!("{most}: {}", words[..count].concat()),
             }]
         };
         let (mut fits, mut too_long) = (1, words.len());

@@ -54,6 +54,7 @@ struct Life {
 #[derive(Clone)]
 struct Chosen {
     files: Vec<PathBuf>,
+    draft: Vec<PathBuf>,
     context: Option<usize>,
 }
 
@@ -99,9 +100,19 @@ impl Life {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::Load { files, context, done } => {
+            Command::Load {
+                files,
+                draft,
+                context,
+                done,
+            } => {
                 self.may_restart = true;
-                let _ = done.send(self.load(Chosen { files, context }, None).await);
+                let chosen = Chosen {
+                    files,
+                    draft,
+                    context,
+                };
+                let _ = done.send(self.load(chosen, None).await);
             }
             Command::Generate {
                 question,
@@ -176,6 +187,7 @@ impl Life {
             .send(&Request::Load {
                 id,
                 files: chosen.files.clone(),
+                draft: chosen.draft.clone(),
                 context: chosen.context,
             })
             .await?;
@@ -217,6 +229,7 @@ impl Life {
         self.tell(EngineStatus::Answering {
             ready: ready.clone(),
             tokens_per_second: None,
+            speed_up: None,
         });
         let request = Request::Generate {
             id,
@@ -254,11 +267,13 @@ impl Life {
                     id: of,
                     text,
                     tokens_per_second,
+                    speed_up,
                     ..
                 })) if of == id => {
                     self.tell(EngineStatus::Answering {
                         ready: ready.clone(),
                         tokens_per_second,
+                        speed_up,
                     });
                     let _ = events.send(ReplyEvent::Text(text));
                 }

@@ -1,22 +1,32 @@
-//! The buffers of a prompt, which the engine reads in one pass.
+//! The buffers of a prompt, which the engine reads in portions.
 
 use crate::{Shape, product, sum};
 
 const FLOAT: u64 = 4;
 const HALF: u64 = 2;
 
-/// Bytes held at the worst moment of reading a prompt of `tokens`, the cache and the weights aside: building the mask,
+/// Tokens of a portion (`worker/src/pipeline.rs`).
+const PORTION: u64 = 512;
+
+/// Bytes held at the worst moment of reading the last portion of a prompt of `tokens`, the cache and the weights aside: building the mask,
 /// attention, the projection after it, or the feed-forward part of a layer.
 ///
 /// Rust frees a shadowed binding only where its scope ends, so what a function has computed stays until it returns; the
 /// counts below follow `forward` and `forward_attn` of `models/quantized_*.rs` line by line.
 pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
+    let keys_seen = tokens;
+    // A rotating cache takes a prompt as a whole.
+    let tokens = if shape.architecture == "phi3" {
+        tokens
+    } else {
+        tokens.min(PORTION)
+    };
     let floats = |width: u64, count: u64| product(&[tokens, width, FLOAT, count]);
     let halves = |width: u64, count: u64| product(&[tokens, width, HALF, count]);
     let hidden = |count| floats(shape.embedding, count);
     let queries = shape.heads.saturating_mul(shape.key_length);
     let keys = shape.kv_heads.saturating_mul(shape.key_length);
-    let mask = |bytes_a_pair: u64| product(&[tokens, tokens, bytes_a_pair]);
+    let mask = |bytes_a_pair: u64| product(&[tokens, keys_seen, bytes_a_pair]);
 
     // `make_causal_mask_matrix` in `layers_masker.rs`: bytes, then 32-bit floats, then 16-bit floats of every pair.
     // `make_swa_mask`, which Phi-3 uses, has 32-bit floats twice.
@@ -75,7 +85,8 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
     building_the_mask.max(attention).max(projection).max(feed_forward)
 }
 
-/// Activations quantised for a product: candle's `BlockQ8K` has 292 bytes for 256 numbers.
+/// Activations quantised for a product: `Block` in `worker/matmul` has 320 bytes for 256 numbers, and a scale; candle's
+/// `BlockQ8K` 292.
 fn quantised(tokens: u64, width: u64) -> u64 {
-    product(&[tokens, width.div_ceil(256), 292])
+    product(&[tokens, width.div_ceil(256), 324])
 }

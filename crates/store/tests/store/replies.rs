@@ -1,6 +1,6 @@
 //! A reply is saved while it is being written.
 
-use hearth_store::{FLUSH_INTERVAL, MessageStatus, ReplyStats, StopReason, StoreError};
+use hearth_store::{FLUSH_INTERVAL, MessageStatus, ReplyStats, Speculation, StopReason, StoreError};
 
 use crate::Home;
 
@@ -27,9 +27,16 @@ async fn a_finished_reply_has_all_its_text_and_its_numbers() {
     let (home, turn) = Home::with_question().await;
     let stats = ReplyStats {
         prompt_tokens: 12,
+        cached_tokens: 7,
         reply_tokens: 3,
         prompt_tokens_per_second: 151.5,
         tokens_per_second: 12.25,
+        speculation: Some(Speculation {
+            drafted: 4,
+            accepted: 1,
+            passes: 2,
+            speed_up: Some(1.25),
+        }),
         stop: StopReason::Cancelled,
     };
     let mut writer = home.store.reply_writer(&turn.reply.id);

@@ -7,6 +7,17 @@ const percent = (fraction: number) => `${Math.floor(Math.min(1, Math.max(0, frac
 export const speed = (tokensPerSecond: number) =>
   `${tokensPerSecond.toFixed(tokensPerSecond < 100 ? 1 : 0)} tok/s`;
 
+/** From here on the gain is worth a word, as a multiple of the speed without guesses. */
+const WORTH_SAYING = 1.05;
+
+/** The speed of the reply that is being written, and what guessing ahead does for it. */
+export function speedNow(tokensPerSecond: number, speedUp: number | null): string {
+  const now = speed(tokensPerSecond);
+  return speedUp !== null && speedUp >= WORTH_SAYING
+    ? `${now} · ${speedUp.toFixed(1)}× by guessing ahead`
+    : now;
+}
+
 export function engineWords(engine: EngineState): string {
   switch (engine.state) {
     case "noModel":
@@ -18,7 +29,7 @@ export function engineWords(engine: EngineState): string {
     case "answering":
       return engine.tokensPerSecond === null
         ? "Reading your question…"
-        : `Answering · ${speed(engine.tokensPerSecond)}`;
+        : `Answering · ${speedNow(engine.tokensPerSecond, engine.speedUp)}`;
     case "asleep":
       return "Asleep — wakes with your next question";
     case "failed":

@@ -15,6 +15,7 @@ pub fn measure(config: &EngineConfig, plan: &Plan) -> Result<Session> {
     let id = worker.ask(|id| Request::Load {
         id,
         files: vec![plan.model.to_owned()],
+        draft: Vec::new(),
         context: Some(plan.context),
     })?;
     let load_milliseconds = loop {

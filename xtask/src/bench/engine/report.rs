@@ -244,7 +244,7 @@ mod tests {
             reply_tokens,
             prompt_milliseconds: prompt_tokens as f64 * 1000.0 / speed,
             decode_milliseconds: (reply_tokens - 1) as f64 * 1000.0 / speed,
-            peak_bytes: 0,
+            ..ReplyStats::default()
         };
         Session {
             load_milliseconds: speed,

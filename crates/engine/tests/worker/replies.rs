@@ -1,81 +1,16 @@
-//! The real worker under the real supervisor: scripted models that say known sentences, the built-in model, and files
-//! that are wrong in the ways people's files are wrong.
+//! Scripted models that say known sentences, the built-in model, and files that are wrong in the ways people's files are
+//! wrong.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
-
-#[path = "common/chat.rs"]
-mod chat;
-
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hearth_engine::protocol::{ChatMessage, Fault, Role, Sampling, StopReason};
-use hearth_engine::{Engine, EngineConfig, EngineError, EngineStatus, Question, ReplyEvent};
+use hearth_engine::{EngineError, EngineStatus, Question, ReplyEvent};
 use hearth_fixtures::{BadFile, ModelFile, Script, Shape};
-use tempfile::TempDir;
 
 use crate::chat::{question, to_the_end};
+use crate::stage::{Stage, stop_of};
 
 const FOX: &str = "The quick brown fox jumps over a lazy dog, and then: ünïcödé 🦊 rests.";
-
-struct Stage {
-    folder: TempDir,
-    config: EngineConfig,
-    engine: Engine,
-}
-
-impl Stage {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let tests = std::env::current_exe().unwrap();
-        let name = format!("hearth-worker{}", std::env::consts::EXE_SUFFIX);
-        let worker = tests.parent().unwrap().with_file_name(name);
-        assert!(
-            worker.exists(),
-            "{} is put there by `cargo xtask test`",
-            worker.display()
-        );
-        let config = EngineConfig::new(worker, folder.path().join("home"));
-        let engine = Engine::new(config.clone());
-        Self {
-            folder,
-            config,
-            engine,
-        }
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// A model that says `text`, loaded.
-    async fn saying(text: &str) -> Self {
-        Self::with(&ModelFile::scripted(&Script::saying(text).unwrap())).await
-    }
-
-    async fn with(model: &ModelFile) -> Self {
-        let stage = Self::new();
-        let file = stage.file("model.gguf");
-        model.write(&file).unwrap();
-        stage.engine.load(vec![file], None).await.unwrap();
-        stage
-    }
-
-    async fn ask(&self, question: Question) -> (String, ReplyEvent) {
-        to_the_end(self.engine.generate(question)).await
-    }
-}
-
-fn stop_of(end: &ReplyEvent) -> StopReason {
-    match end {
-        ReplyEvent::Done { stop, .. } => *stop,
-        other => panic!("the reply failed: {other:?}"),
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scripted_model_says_its_sentence_at_every_temperature() {
@@ -366,7 +301,7 @@ async fn a_file_that_is_gone_is_named() {
 async fn the_engine_writes_nowhere_but_in_its_own_folder() {
     let stage = Stage::saying(FOX).await;
     assert_eq!(stage.ask(question("Hm?")).await.0, FOX);
-    let names = std::fs::read_dir(stage.folder.path())
+    let names = std::fs::read_dir(stage.folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = names.map(|name| name.to_string_lossy().into_owned()).collect();
@@ -395,7 +330,7 @@ async fn this_computer_is_measured() {
 async fn a_model_split_over_files_answers_and_a_missing_part_is_named() {
     let stage = Stage::new();
     let model = ModelFile::scripted(&Script::saying(FOX).unwrap()).to_gguf();
-    let files = model.write_split(stage.folder.path(), "fox", 3).unwrap();
+    let files = model.write_split(stage.folder(), "fox", 3).unwrap();
     stage.engine.load(files.clone(), None).await.unwrap();
     let (text, _) = stage.ask(question("Tell me")).await;
     assert_eq!(text, FOX);

@@ -1,0 +1,14 @@
+//! The real worker under the real supervisor.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../common/chat.rs"]
+mod chat;
+mod replies;
+mod speculation;
+mod stage;

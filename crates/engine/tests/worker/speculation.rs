@@ -1,0 +1,316 @@
+//! Drafts and what was read before make a reply come sooner, and change nothing else.
+
+use std::path::Path;
+
+use hearth_engine::protocol::{ChatMessage, ReplyStats, Role, Sampling, StopReason};
+use hearth_engine::{Question, ReplyEvent};
+use hearth_fixtures::{ModelFile, Script};
+
+use crate::chat::question;
+use crate::stage::{Stage, stop_of};
+
+const GREEDY: Sampling = Sampling {
+    temperature: 0.0,
+    top_k: None,
+    top_p: None,
+    min_p: None,
+    repetition_penalty: None,
+};
+
+/// The built-in model, which was trained on plays.
+async fn bard() -> Stage {
+    let stage = Stage::new();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/bard-Q8_0.gguf");
+    stage.engine.load(vec![file], None).await.unwrap();
+    stage
+}
+
+fn stats_of(end: &ReplyEvent) -> ReplyStats {
+    match end {
+        ReplyEvent::Done { stats, .. } => *stats,
+        other => panic!("the reply failed: {other:?}"),
+    }
+}
+
+fn said(role: Role, content: &str) -> ChatMessage {
+    ChatMessage {
+        role,
+        content: content.to_owned(),
+    }
+}
+
+/// Lines that repeat themselves, so that there is something to look up.
+fn prompts() -> impl Iterator<Item = String> {
+    const WORDS: [&str; 20] = [
+        "love", "death", "king", "sword", "night", "honour", "heart", "crown", "storm", "grave", "music",
+        "tears", "gold", "blood", "sleep", "summer", "fool", "moon", "war", "rose",
+    ];
+    const FRAMES: [&str; 10] = [
+        "What is",
+        "Tell me of",
+        "Speak to me, speak to me of",
+        "O my lord, my lord, what of",
+        "Where is",
+        "Farewell, farewell, sweet",
+        "To be or not to be, to be",
+        "Good night, good night! Parting is such",
+        "Sing of",
+        "Come, come, no more of",
+    ];
+    WORDS
+        .into_iter()
+        .flat_map(|word| FRAMES.map(|frame| format!("{frame} {word}? {frame} {word}!")))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_greedy_replies_are_the_same_with_drafts_and_without() {
+    let stage = bard().await;
+    let (mut drafted, mut accepted, mut asked) = (0, 0, 0);
+    for prompt in prompts() {
+        let ask = |speculate| Question {
+            sampling: GREEDY,
+            max_tokens: Some(96),
+            speculate,
+            ..question(&prompt)
+        };
+        let (plain, plain_end) = stage.ask(ask(false)).await;
+        let (text, end) = stage.ask(ask(true)).await;
+        assert_eq!(text, plain, "to {prompt:?}");
+        assert_eq!(stop_of(&end), stop_of(&plain_end), "to {prompt:?}");
+        let (stats, plain) = (stats_of(&end), stats_of(&plain_end));
+        assert_eq!(stats.reply_tokens, plain.reply_tokens, "to {prompt:?}");
+        assert_eq!(plain.speculation.drafted, 0);
+        drafted += stats.speculation.drafted;
+        accepted += stats.speculation.accepted;
+        asked += 1;
+    }
+    assert_eq!(asked, 200);
+    assert!(accepted > 100 && accepted < drafted, "{accepted} of {drafted}");
+}
+
+/// Ninety-four characters, each a token of its own in a prompt as well.
+fn characters() -> Script {
+    Script::pieces(('!'..='~').map(String::from)).unwrap()
+}
+
+/// The model says one sentence, and the question has it already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quotation_takes_fewer_passes_than_tokens() {
+    let script = characters();
+    let stage = Stage::with(&ModelFile::scripted(&script)).await;
+    let ask = Question {
+        sampling: GREEDY,
+        ..question(&format!("Say this again: {}", script.text()))
+    };
+    let (text, end) = stage.ask(ask).await;
+    assert_eq!((text, stop_of(&end)), (script.text(), StopReason::End));
+    let stats = stats_of(&end);
+    assert!(
+        stats.speculation.passes * 2 < stats.reply_tokens && stats.speculation.accepted > 47,
+        "{stats:?}"
+    );
+    assert!(
+        stats
+            .speculation
+            .plain_tokens_per_second
+            .is_some_and(|speed| speed > 0.0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_text_and_the_longest_length_hold_inside_a_draft() {
+    let script = characters();
+    let stage = Stage::with(&ModelFile::scripted(&script)).await;
+    let ask = || Question {
+        sampling: GREEDY,
+        ..question(&format!("Say this again: {}", script.text()))
+    };
+    let (text, end) = stage
+        .ask(Question {
+            stop: vec!["n".to_owned()],
+            ..ask()
+        })
+        .await;
+    assert_eq!(stop_of(&end), StopReason::StopString);
+    assert!(text.ends_with("lm"), "{text}");
+    for most in [1, 2, 50, 61, 62, 63, 93] {
+        let (text, end) = stage
+            .ask(Question {
+                max_tokens: Some(most),
+                ..ask()
+            })
+            .await;
+        let expected: Vec<u8> = script.as_pieces()[..most].concat();
+        assert_eq!((text.as_bytes(), stop_of(&end)), (&*expected, StopReason::Length));
+        assert_eq!(stats_of(&end).reply_tokens, most);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_the_context_holds_inside_a_draft() {
+    let script = characters();
+    // No multiple of the blocks in which the cache grows.
+    let stage = Stage::with(&ModelFile::scripted(&script).context(1100)).await;
+    let ask = Question {
+        sampling: GREEDY,
+        ..question(&format!("{}: {}", "again ".repeat(160), script.text()))
+    };
+    let (text, end) = stage.ask(ask).await;
+    let stats = stats_of(&end);
+    assert_eq!(stop_of(&end), StopReason::Length);
+    assert_eq!(stats.prompt_tokens + stats.reply_tokens, 1100);
+    assert!(
+        script.text().starts_with(&text) && stats.speculation.accepted > 0,
+        "{stats:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_turn_reads_only_what_is_new() {
+    let stage = bard().await;
+    let mut chat = question("What is love?");
+    let (text, end) = stage.ask(chat.clone()).await;
+    assert_eq!(stats_of(&end).cached_tokens, 0);
+    let before = stats_of(&end).prompt_tokens;
+    chat.messages.push(said(Role::Assistant, &text));
+    chat.messages.push(said(Role::User, "And what is death?"));
+    let (_, end) = stage.ask(chat.clone()).await;
+    assert!(stats_of(&end).cached_tokens >= before, "{end:?}");
+
+    // Asked again, all but the last token of the prompt is there.
+    let (_, again) = stage.ask(chat).await;
+    let stats = stats_of(&again);
+    assert_eq!(stats.cached_tokens, stats.prompt_tokens - 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn coming_back_to_another_chat_reads_only_what_is_new() {
+    let stage = bard().await;
+    let ask = |text: &str| Question {
+        sampling: GREEDY,
+        max_tokens: Some(8),
+        ..question(&text.repeat(12))
+    };
+    let chats = [
+        "What news of the king? ",
+        "Sing me a song of summer. ",
+        "Give me my sword! ",
+    ];
+    let mut first = Vec::new();
+    for chat in chats {
+        first.push(stage.ask(ask(chat)).await);
+    }
+    for (chat, (text, _)) in chats.iter().zip(first) {
+        let (again, end) = stage.ask(ask(chat)).await;
+        let stats = stats_of(&end);
+        assert_eq!(stats.cached_tokens, stats.prompt_tokens - 1, "{chat}");
+        assert_eq!(again, text, "{chat}");
+    }
+}
+
+/// All chats together take no more than one that fills the context: here that is three of four.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chat_that_was_left_longest_ago_is_forgotten_first() {
+    let script = Script::saying("Well then.").unwrap();
+    let stage = Stage::with(&ModelFile::scripted(&script).context(4 * 512)).await;
+    // Between one and two blocks of 512 tokens each.
+    let ask = |chat: usize| question(&format!("{chat} ").repeat(300));
+    for chat in [10, 20, 30] {
+        let (_, end) = stage.ask(ask(chat)).await;
+        let tokens = stats_of(&end).prompt_tokens;
+        assert!((513..1000).contains(&tokens), "{tokens}");
+    }
+    for (chat, kept) in [(30, true), (20, true), (10, false)] {
+        let (_, end) = stage.ask(ask(chat)).await;
+        let stats = stats_of(&end);
+        assert_eq!(
+            stats.cached_tokens == stats.prompt_tokens - 1,
+            kept,
+            "{chat}: {stats:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_of_many_portions_is_read_as_one() {
+    let script = Script::saying("All of it was read.").unwrap();
+    let stage = Stage::with(&ModelFile::scripted(&script)).await;
+    let (text, end) = stage.ask(question(&"word ".repeat(600))).await;
+    assert_eq!((text, stop_of(&end)), (script.text(), StopReason::End));
+    assert!(stats_of(&end).prompt_tokens > 1500);
+}
+
+/// A cancel while a long prompt is read is noticed after the portion, and what was read until then is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_prompt_is_taken_up_where_it_was_left() {
+    let script = Script::saying("Now it was read.").unwrap();
+    let stage = Stage::with(&ModelFile::scripted(&script).shape(hearth_fixtures::Shape::SLOW)).await;
+    let ask = || question(&"word ".repeat(600));
+    let mut reply = stage.engine.generate(ask());
+    let first = reply.next().await;
+    assert!(matches!(first, Some(ReplyEvent::Started { .. })), "{first:?}");
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    reply.cancel();
+    let (text, end) = crate::chat::to_the_end(reply).await;
+    assert_eq!((text.as_str(), stop_of(&end)), ("", StopReason::Cancelled));
+    let (text, end) = stage.ask(ask()).await;
+    assert_eq!(text, script.text());
+    let stats = stats_of(&end);
+    assert!(
+        stats.cached_tokens > 0 && stats.cached_tokens % 512 == 0,
+        "{stats:?}"
+    );
+}
+
+/// A second model of the same family says the same, so that most of what it drafts stands.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_model_changes_the_speed_and_not_the_text() {
+    let stage = Stage::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let target = root.join("models/bard-Q8_0.gguf");
+    let draft = root.join("tests/fixtures/models/bard-draft-Q8_0.gguf");
+    let ask = |speculate| Question {
+        sampling: GREEDY,
+        max_tokens: Some(64),
+        speculate,
+        ..question("My lord, what news of the battle?")
+    };
+    stage
+        .engine
+        .load_with_draft(vec![target], vec![draft], None)
+        .await
+        .unwrap();
+    let (plain, _) = stage.ask(ask(false)).await;
+    let mut drafted = 0;
+    for _ in 0..4 {
+        let (text, end) = stage.ask(ask(true)).await;
+        assert_eq!(text, plain);
+        drafted += stats_of(&end).speculation.drafted;
+    }
+    assert!(drafted > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_model_with_another_vocabulary_is_refused_in_words() {
+    let stage = Stage::new();
+    let (target, draft) = (stage.file("target.gguf"), stage.file("draft.gguf"));
+    ModelFile::scripted(&Script::counting(40).unwrap())
+        .write(&target)
+        .unwrap();
+    ModelFile::scripted(&Script::saying("Other words, as many of them.").unwrap())
+        .write(&draft)
+        .unwrap();
+    let refused = stage
+        .engine
+        .load_with_draft(vec![target], vec![draft], None)
+        .await;
+    let Err(error) = refused else {
+        panic!("it was loaded")
+    };
+    assert!(
+        error
+            .to_string()
+            .starts_with("The draft model does not fit this model: its "),
+        "{error}"
+    );
+}
