@@ -153,11 +153,11 @@ async fn the_end_of_the_context_holds_inside_a_draft() {
     let stage = Stage::with(&ModelFile::scripted(&script).context(1100)).await;
     let ask = Question {
         sampling: GREEDY,
-        ..question(&format!("{}: {}", "again ".repeat(160), script.text()))
+        ..question(&format!("{}: {}", "again ".repeat(228), script.text()))
     };
     let (text, end) = stage.ask(ask).await;
     let stats = stats_of(&end);
-    assert_eq!(stop_of(&end), StopReason::Length);
+    assert_eq!(stop_of(&end), StopReason::Length, "{stats:?}");
     assert_eq!(stats.prompt_tokens + stats.reply_tokens, 1100);
     assert!(
         script.text().starts_with(&text) && stats.speculation.accepted > 0,

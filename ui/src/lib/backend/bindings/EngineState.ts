@@ -53,7 +53,11 @@ messageId: string,
 /**
  * Decode speed; `None` while the prompt is read.
  */
-tokensPerSecond: number | null, } | { "state": "asleep", 
+tokensPerSecond: number | null, 
+/**
+ * That speed as a multiple of the speed without drafts; `None` while nothing was drafted.
+ */
+speedUp: number | null, } | { "state": "asleep", 
 /**
  * Which.
  */

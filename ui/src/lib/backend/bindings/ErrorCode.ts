@@ -3,4 +3,4 @@
 /**
  * What kind of error it is. The UI switches on this and never on text, so a code exists only if it does.
  */
-export type ErrorCode = "notGguf" | "truncatedFile" | "unsupportedArchitecture" | "unsupportedTensor" | "badTemplate" | "badModel" | "fileMissing" | "promptTooLong" | "engineDied" | "engineMissing" | "busy" | "noModel" | "notFound" | "storeReadOnly" | "storeCorrupt" | "storeNewer" | "storeInUse" | "diskFull" | "invalidInput" | "offline" | "rateLimited" | "tokenWrong" | "needsToken" | "gated" | "repoGone" | "notJson" | "clockOff" | "downloadFailed" | "downloadDamaged" | "folderGone" | "engineCannot" | "internal";
+export type ErrorCode = "notGguf" | "truncatedFile" | "unsupportedArchitecture" | "unsupportedTensor" | "badTemplate" | "draftMismatch" | "badModel" | "fileMissing" | "promptTooLong" | "engineDied" | "engineMissing" | "busy" | "noModel" | "notFound" | "storeReadOnly" | "storeCorrupt" | "storeNewer" | "storeInUse" | "diskFull" | "invalidInput" | "offline" | "rateLimited" | "tokenWrong" | "needsToken" | "gated" | "repoGone" | "notJson" | "clockOff" | "downloadFailed" | "downloadDamaged" | "folderGone" | "engineCannot" | "internal";

@@ -5,8 +5,8 @@
  */
 export type MemoryNeed = { 
 /**
- * The weights as the engine holds them: matrices once as they are in the file and once in the order that the
- * processor's kernels want.
+ * The weights as the engine holds them: as they are in the file, and on ARM once more in the order that the processor's
+ * kernels want.
  */
 weightsBytes: number, 
 /**
@@ -14,8 +14,7 @@ weightsBytes: number,
  */
 kvBytes: number, 
 /**
- * The worker itself, the tokeniser, and what is held for a moment: a prompt's buffers, copies of the cache, the file's
- * data while it is read.
+ * The worker itself, the tokeniser, and what is held for a moment: a prompt's buffers, the file's data while it is read.
  */
 buffersBytes: number, 
 /**
