@@ -16,6 +16,8 @@ mod memory;
 #[cfg(feature = "bench")]
 mod models;
 #[cfg(feature = "bench")]
+mod speculation;
+#[cfg(feature = "bench")]
 mod worker;
 
 use anyhow::Result;
@@ -60,6 +62,8 @@ enum BenchName {
     Engine,
     /// The verdict's memory and speed beside what is measured.
     Fit,
+    /// Replies with drafts beside the same replies without.
+    Speculation,
 }
 
 impl BenchName {
@@ -68,6 +72,7 @@ impl BenchName {
             Self::Download => "download",
             Self::Engine => "engine",
             Self::Fit => "fit",
+            Self::Speculation => "speculation",
         }
     }
 
@@ -77,6 +82,7 @@ impl BenchName {
             Self::Download => download::run(options),
             Self::Engine => engine::run(options),
             Self::Fit => fit::run(options),
+            Self::Speculation => speculation::run(options),
         }
     }
 }

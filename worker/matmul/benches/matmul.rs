@@ -8,7 +8,7 @@ use std::time::Instant;
 use hearth_matmul::{Kind, Matrix};
 
 const COLUMNS: usize = 2048;
-const ROWS: usize = 8192;
+const ROWS: usize = 16 * 1024 * 1024 / COLUMNS;
 /// Matrices enough to be beyond the caches.
 const MATRICES: usize = 12;
 

@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use crate::activations::Block;
-use crate::multiply::{Acts, Kernels, Kind, PIECE, Products, kernels};
+use crate::multiply::{Acts, Kernels, Kind, PANEL, PIECE, Products, kernels};
 
 /// The kernel for a kind of weights, if the processor has what it takes.
 pub fn kernels(kind: Kind) -> Option<Kernels> {
@@ -128,18 +128,20 @@ macro_rules! kernel {
         unsafe fn $name<const ROWS: usize>(
             weights: &[u8],
             row_bytes: usize,
-            panel_bytes: usize,
+            bytes: usize,
             acts: Acts,
             out: &mut Products,
         ) {
             for (row, weights) in weights.chunks(row_bytes).take(PIECE).enumerate() {
-                let panel = &weights[..panel_bytes];
-                let mut totals = [_mm256_setzero_ps(); ROWS];
-                for (place, block) in panel.as_chunks::<{ $bytes }>().0.iter().enumerate() {
-                    // SAFETY: a row of activations has as many blocks from here on as one of weights.
-                    unsafe { $add(&mut totals, acts, place, block) };
+                let blocks = weights[..bytes].as_chunks::<{ $bytes }>().0;
+                for (index, panel) in blocks.chunks(PANEL).enumerate() {
+                    let mut totals = [_mm256_setzero_ps(); ROWS];
+                    for (place, block) in panel.iter().enumerate() {
+                        // SAFETY: a row of activations has as many blocks from here on as one of weights.
+                        unsafe { $add(&mut totals, acts, index * PANEL + place, block) };
+                    }
+                    finish(totals, row, out);
                 }
-                finish(totals, row, out);
             }
         }
     };

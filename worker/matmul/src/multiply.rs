@@ -10,8 +10,9 @@ use crate::{avx2, avx512};
 pub(crate) const PIECE: usize = 32;
 /// Most rows of activations that a row of weights is multiplied with at once.
 pub(crate) const TILE: usize = 8;
-/// Blocks of each row that are multiplied before the next: those of a tile fit a core's first cache, 20 KiB of 32.
-const PANEL: usize = 8;
+/// Blocks whose products are summed before they are added to those before. Those of a tile's activations fit a core's first
+/// cache: 20 KiB of 32.
+pub(crate) const PANEL: usize = 8;
 
 /// How weights are packed, as GGUF names it:
 /// <https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-common.h>.
@@ -72,15 +73,16 @@ impl Acts {
     }
 }
 
-/// Multiplies a panel: the same blocks of rows of weights, at most [`PIECE`], and of as many rows of activations as the
-/// kernel is for. The products are added to `out`.
+/// Multiplies some blocks of each row of weights, at most [`PIECE`] rows, with the same blocks of as many rows of activations
+/// as the kernel is for. The products are added to `out`, panel by panel: whoever calls it once for many panels and whoever
+/// calls it for one at a time get the same sums.
 ///
 /// # Safety
-/// The processor has what the kernel was compiled for; `weights` begins with the panel's first block in the first row and
-/// holds the last one in the last; rows are `row_bytes` apart and panels `panel_bytes` long; `acts` begins with the panel
-/// and has the kernel's number of rows.
+/// The processor has what the kernel was compiled for; `weights` begins with the first of the blocks in the first row and
+/// holds the last one in the last; rows are `row_bytes` apart and have `bytes` that count; `acts` begins with the first of
+/// the blocks and has the kernel's number of rows.
 pub(crate) type Kernel =
-    unsafe fn(weights: &[u8], row_bytes: usize, panel_bytes: usize, acts: Acts, out: &mut Products);
+    unsafe fn(weights: &[u8], row_bytes: usize, bytes: usize, acts: Acts, out: &mut Products);
 
 /// The same kernel for one to eight rows of activations.
 pub(crate) type Kernels = [Kernel; TILE];
@@ -159,17 +161,20 @@ impl<'a> Matrix<'a> {
                 let taken = TILE.min(many - first);
                 // The rows of the result lie far apart: single numbers would be written through the caches one by one.
                 let mut block: Products = [[0.0; PIECE]; TILE];
-                for panel in (0..activations.width).step_by(PANEL) {
-                    let blocks = PANEL.min(activations.width - panel);
+                // With one tile the weights pass once, and whole rows are how memory likes to be read. With several they
+                // stay near, and it is the activations that must fit the first cache.
+                let at_once = if many <= TILE { activations.width } else { PANEL };
+                for start in (0..activations.width).step_by(at_once) {
+                    let blocks = at_once.min(activations.width - start);
                     let (acts, scales) = activations.rows(first, taken);
                     let acts = Acts {
-                        blocks: acts[panel..].as_ptr(),
-                        scales: scales[panel..].as_ptr(),
+                        blocks: acts[start..].as_ptr(),
+                        scales: scales[start..].as_ptr(),
                         width: activations.width,
                     };
-                    let weights = &weights[panel * self.block_bytes..];
+                    let weights = &weights[start * self.block_bytes..];
                     // SAFETY: kernels_for() asked the processor; the weights are whole rows but for what lies before the
-                    // panel; `taken` rows of activations are there, of as many blocks.
+                    // first block; `taken` rows of activations are there, of as many blocks.
                     unsafe {
                         let kernel = self.kernels[taken - 1];
                         kernel(

@@ -93,9 +93,7 @@ impl BenchModel {
             .named(self.name)
             .to_gguf();
         let size = gguf.size();
-        // The worker keeps the embeddings as 32-bit floats, and weights twice while it repacks them.
-        let embeddings = self.shape.vocabulary as u64 * self.shape.dim * 4;
-        let needed = 2 * size + embeddings + RESERVE;
+        let needed = size + RESERVE;
         let mut system = System::new();
         system.refresh_memory();
         if system.available_memory() < needed {
@@ -132,7 +130,7 @@ impl BenchModel {
 
 /// Whether the file has the header and the size that it would be written with. Files are renamed when complete,
 /// so one from an earlier run has all its data.
-fn is_whole(path: &Path, gguf: &Gguf) -> bool {
+pub fn is_whole(path: &Path, gguf: &Gguf) -> bool {
     let wanted = gguf.header();
     let mut header = vec![0; wanted.len()];
     let read = File::open(path).and_then(|mut file| {
