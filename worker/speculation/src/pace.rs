@@ -185,7 +185,7 @@ impl Pace {
 
     /// Learns from a pass.
     pub fn record(&mut self, pass: Pass) {
-        if !(pass.seconds > 0.0) {
+        if pass.seconds.is_nan() || pass.seconds <= 0.0 {
             return;
         }
         self.passes += 1;

@@ -1,5 +1,7 @@
 //! Drafts do not change what a model says, only how soon: the distribution of tokens is the target's.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use hearth_speculation::Run;
 
 /// A language of eight words in which the next depends on the last two.
@@ -26,7 +28,7 @@ const PLAIN: Sampling = Sampling {
 
 /// The target's probabilities after this text.
 fn target(text: &[usize], sampling: Sampling) -> [f64; WORDS] {
-    let (&[before, last], _) = text.split_last_chunk::<2>().map(|(_, two)| (two, ())).unwrap();
+    let &[before, last] = text.last_chunk().expect("a text begins with two words");
     let logit = |word: usize| {
         let fixed = ((word * 31 + last * 17 + before * 7) % 13) as f64 / 4.0;
         let repeated = text[text.len().saturating_sub(4)..].contains(&word);
@@ -71,7 +73,7 @@ fn draft(text: &[usize], sampling: Sampling) -> Vec<usize> {
     for _ in 0..3 {
         let probabilities = target(&text, sampling);
         let likely = (0..WORDS).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
-        text.push(likely.unwrap());
+        text.push(likely.expect("there are words"));
     }
     text.split_off(text.len() - 3)
 }

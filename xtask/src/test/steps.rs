@@ -126,7 +126,7 @@ fn worker_tests(project: &Project, long: bool) -> Result<()> {
     cargo
         .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
         .env("CLIPPY_ARGS", "-Dwarnings");
-    cargo.args(["test", "--release", "--locked"]);
+    cargo.args(["test", "--release", "--locked", "--workspace"]);
     command::run(including_long(&mut cargo, long))?;
     let attention = project.worker().join(ATTENTION);
     let mut clippy = command::cargo(project, &attention);
