@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use hearth_engine::protocol::{self, ChatMessage, Role};
 use hearth_engine::{EngineError, EngineStatus, Question, ReplyEvent};
-use hearth_store::{Message, MessageRole, MessageStatus, Parent, ReplyStats, ReplyWriter, Speculation, StopReason, Turn};
+use hearth_store::{
+    Message, MessageRole, MessageStatus, Parent, ReplyStats, ReplyWriter, Speculation, StopReason, Turn,
+};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 

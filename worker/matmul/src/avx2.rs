@@ -10,12 +10,13 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
     let able = is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("fma")
         && is_x86_feature_detected!("f16c");
-    able.then(|| match kind {
+    let kernels: Kernels = match kind {
         Kind::Q4K => kernels!(q4_k),
         Kind::Q5K => kernels!(q5_k),
         Kind::Q6K => kernels!(q6_k),
         Kind::Q8_0 => kernels!(q8_0),
-    })
+    };
+    able.then_some(kernels)
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -176,7 +177,7 @@ unsafe fn add_q4_k<const ROWS: usize>(
     let weights = |part: usize| {
         // 32 bytes: the lower halves are the first 32 weights, the upper halves the second.
         let both = load32(block, 16 + 32 * (part / 2));
-        let bytes = if part % 2 == 0 {
+        let bytes = if part.is_multiple_of(2) {
             both
         } else {
             _mm256_srli_epi16(both, 4)
@@ -202,7 +203,7 @@ unsafe fn add_q5_k<const ROWS: usize>(
     let fifth = load32(block, 16);
     let weights = |part: usize| {
         let both = load32(block, 48 + 32 * (part / 2));
-        let bytes = if part % 2 == 0 {
+        let bytes = if part.is_multiple_of(2) {
             both
         } else {
             _mm256_srli_epi16(both, 4)

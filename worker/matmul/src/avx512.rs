@@ -12,12 +12,13 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("f16c");
-    able.then(|| match kind {
+    let kernels: Kernels = match kind {
         Kind::Q4K => kernels!(q4_k),
         Kind::Q5K => kernels!(q5_k),
         Kind::Q6K => kernels!(q6_k),
         Kind::Q8_0 => kernels!(q8_0),
-    })
+    };
+    able.then_some(kernels)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
