@@ -121,16 +121,27 @@ impl<'a> Matrix<'a> {
     /// size.
     #[must_use]
     pub fn new(kind: Kind, data: &'a [u8], rows: usize, columns: usize) -> Option<Self> {
+        Self::with(kind, data, rows, columns, kernels_for(kind)?)
+    }
+
+    /// The same with the kernels for AVX2 where the processor has better ones: for tests and benches.
+    #[cfg(target_arch = "x86_64")]
+    #[must_use]
+    pub fn with_avx2(kind: Kind, data: &'a [u8], rows: usize, columns: usize) -> Option<Self> {
+        Self::with(kind, data, rows, columns, avx2::kernels(kind)?)
+    }
+
+    fn with(kind: Kind, data: &'a [u8], rows: usize, columns: usize, kernels: Kernels) -> Option<Self> {
         let row_bytes = columns / BLOCK * kind.bytes();
         let fits =
             columns > 0 && columns.is_multiple_of(BLOCK) && data.len() == rows.checked_mul(row_bytes)?;
-        Some(Self {
+        fits.then_some(Self {
             data,
             block_bytes: kind.bytes(),
             row_bytes,
             columns,
             rows,
-            kernels: kernels_for(kind).filter(|_| fits)?,
+            kernels,
         })
     }
 

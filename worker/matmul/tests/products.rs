@@ -35,6 +35,13 @@ fn weights(kind: Kind, blocks: usize, random: &mut fastrand::Rng) -> Vec<u8> {
     data
 }
 
+/// Every set of kernels that this processor can run.
+fn matrices<'a>(kind: Kind, data: &'a [u8], rows: usize, columns: usize) -> Vec<Matrix<'a>> {
+    let best = Matrix::new(kind, data, rows, columns).expect("a test machine has AVX2");
+    let narrow = Matrix::with_avx2(kind, data, rows, columns).expect("a test machine has AVX2");
+    vec![best, narrow]
+}
+
 fn half(bytes: &[u8]) -> f64 {
     f16::from_le_bytes([bytes[0], bytes[1]]).to_f64()
 }
@@ -98,8 +105,10 @@ fn a_product_is_the_sum_of_products() {
         ] {
             let data = weights(kind, rows * columns / BLOCK, &mut random);
             let activations: Vec<f32> = (0..many * columns).map(|_| random.f32() * 2.0 - 1.0).collect();
-            let matrix = Matrix::new(kind, &data, rows, columns).expect("a test machine has AVX2");
-            let products = matrix.multiply(&activations, on_threads);
+            let products: Vec<Vec<f32>> = matrices(kind, &data, rows, columns)
+                .iter()
+                .map(|matrix| matrix.multiply(&activations, on_threads))
+                .collect();
             let taken = Activations::new(&activations, columns, one_by_one);
             for index in 0..many {
                 let (blocks, scales) = taken.rows(index, 1);
@@ -117,11 +126,13 @@ fn a_product_is_the_sum_of_products() {
                     let (sum, size) = terms.fold((0.0, 0.0), |(sum, size), term: f64| {
                         (sum + term, size + term.abs())
                     });
-                    let product = f64::from(products[index * rows + row]);
-                    assert!(
-                        (product - sum).abs() <= 1e-5 * size,
-                        "{kind:?} {rows}x{columns}, {many}: {product} for {sum}"
-                    );
+                    for products in &products {
+                        let product = f64::from(products[index * rows + row]);
+                        assert!(
+                            (product - sum).abs() <= 1e-5 * size,
+                            "{kind:?} {rows}x{columns}, {many}: {product} for {sum}"
+                        );
+                    }
                 }
             }
         }
@@ -134,15 +145,16 @@ fn a_row_does_not_depend_on_its_company() {
     let (rows, columns) = (37, 4864);
     for kind in KINDS {
         let data = weights(kind, rows * columns / BLOCK, &mut random);
-        let matrix = Matrix::new(kind, &data, rows, columns).expect("a test machine has AVX2");
         let activations: Vec<f32> = (0..40 * columns).map(|_| random.f32() * 2.0 - 1.0).collect();
-        let alone: Vec<f32> = activations
-            .chunks(columns)
-            .flat_map(|row| matrix.multiply(row, one_by_one))
-            .collect();
-        for many in 1..=40 {
-            let together = matrix.multiply(&activations[..many * columns], on_threads);
-            assert!(together == alone[..many * rows], "{kind:?}: {many} rows");
+        for matrix in matrices(kind, &data, rows, columns) {
+            let alone: Vec<f32> = activations
+                .chunks(columns)
+                .flat_map(|row| matrix.multiply(row, one_by_one))
+                .collect();
+            for many in 1..=40 {
+                let together = matrix.multiply(&activations[..many * columns], on_threads);
+                assert!(together == alone[..many * rows], "{kind:?}: {many} rows");
+            }
         }
     }
 }
