@@ -1,5 +1,7 @@
 //! Products against the definition of each kind of weights, number by number.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use half::f16;
 use hearth_matmul::{Activations, BLOCK, Kind, Matrix};
 
