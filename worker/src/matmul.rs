@@ -55,7 +55,8 @@ mod tests {
 
     use super::*;
 
-    /// candle takes the activations to eight bits as well, in steps of its own: the results differ as roundings do.
+    /// candle takes the activations to eight bits as well, in steps of its own: the results differ as roundings do. For Q8_0
+    /// its steps are those of 32 activations and ours those of 256, as for all other kinds.
     #[test]
     fn the_product_is_candles_but_for_rounding() -> Result<()> {
         for kind in [GgmlDType::Q4K, GgmlDType::Q5K, GgmlDType::Q6K, GgmlDType::Q8_0] {
@@ -75,7 +76,7 @@ mod tests {
             };
             let (ours, theirs) = (apart(&ours)?, apart(&theirs)?);
             assert!(
-                ours < 0.01 && ours < 1.2 * theirs,
+                ours < 0.01 && ours < 1.5 * theirs,
                 "{kind:?}: {ours}, candle {theirs}"
             );
         }

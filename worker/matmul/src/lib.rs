@@ -7,6 +7,11 @@
 //!
 //! Kernels: AVX-512 (BW) and AVX2 with F16C. On other processors [`Matrix::new`] gives nothing.
 
+#![allow(
+    unsafe_code,
+    reason = "vector instructions, and threads that each write a part of one result"
+)]
+
 mod activations;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
