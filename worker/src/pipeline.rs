@@ -48,6 +48,20 @@ struct Draft {
     catching_up: f64,
 }
 
+impl Draft {
+    fn ask(&mut self, drafter: &mut Drafter, text: &[u32], length: usize) -> Result<()> {
+        let start = Instant::now();
+        // After a pass that its draft was part of it is two tokens behind at most.
+        if drafter.behind(text) > 2 {
+            drafter.catch_up(text)?;
+        }
+        self.catching_up = start.elapsed().as_secs_f64();
+        self.tokens = drafter.draft(text, length)?;
+        self.drafting = start.elapsed().as_secs_f64() - self.catching_up;
+        Ok(())
+    }
+}
+
 /// The model in front of mistral.rs' engine.
 pub struct ChatPipeline {
     target: Reader,
@@ -147,11 +161,11 @@ impl ChatPipeline {
     }
 
     /// What to draft after `text`.
-    fn draft(&mut self, text: &[u32]) -> Result<Draft> {
+    fn draft(&mut self, text: &[u32]) -> Draft {
         let mut draft = Draft::default();
         let mut room = self.context.saturating_sub(text.len() + 1).min(MOST);
         if !self.target.rewinds() || !self.reply().speculate {
-            return Ok(draft);
+            return draft;
         }
         let found = lookup(text);
         let quoted = found.map(|found| match found.matched {
@@ -164,24 +178,21 @@ impl ChatPipeline {
         }
         let modelled = self.drafter.is_some().then_some(MODEL);
         let Some((grade, length)) = self.pace.choose(quoted.into_iter().chain(modelled), room) else {
-            return Ok(draft);
+            return draft;
         };
         draft.grade = grade;
         match (&mut self.drafter, found) {
             (Some(drafter), _) if grade == MODEL => {
-                let start = Instant::now();
-                // After a pass that the draft was part of it is two tokens behind at most.
-                if drafter.behind(text) > 2 {
-                    drafter.catch_up(text)?;
+                if let Err(error) = draft.ask(drafter, text, length) {
+                    // The reply itself needs no drafts.
+                    tracing::error!("the draft model failed and is not asked again: {error}");
+                    self.drafter = None;
                 }
-                draft.catching_up = start.elapsed().as_secs_f64();
-                draft.tokens = drafter.draft(text, length)?;
-                draft.drafting = start.elapsed().as_secs_f64() - draft.catching_up;
             }
             (_, Some(found)) => draft.tokens = found.draft(text, length),
             _ => {}
         }
-        Ok(draft)
+        draft
     }
 
     /// One pass for one chat: reads what is new, with a draft behind it, and adds the tokens that the target chooses.
@@ -194,8 +205,12 @@ impl ChatPipeline {
         rng: Arc<Mutex<Isaac64Rng>>,
     ) -> Result<()> {
         let text = seq.get_toks().to_vec();
-        if is_prompt {
+        let read = self.target.read();
+        // After a pass that failed, what was read is not what was said.
+        if is_prompt || read.len() >= text.len() || !text.starts_with(read) {
             self.recall(&text)?;
+        }
+        if is_prompt {
             self.reply().cached_tokens = self.target.read().len();
         }
         let gone = seq.responder().is_closed();
@@ -206,7 +221,7 @@ impl ChatPipeline {
         let draft = if is_prompt {
             Draft::default()
         } else {
-            self.draft(&text)?
+            self.draft(&text)
         };
 
         let portion = [rest, &draft.tokens].concat();

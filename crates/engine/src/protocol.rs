@@ -259,7 +259,7 @@ pub enum StopReason {
 
 /// What a reply took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct ReplyStats {
     /// Tokens of the prompt.
     pub prompt_tokens: usize,

@@ -88,6 +88,61 @@ async fn two_hundred_greedy_replies_are_the_same_with_drafts_and_without() {
     assert!(accepted > 100 && accepted < drafted, "{accepted} of {drafted}");
 }
 
+/// The engine's dice fall the same way after every load, and each token of a reply is one throw. So the same questions asked
+/// of two engines, of which one drafts, get the same replies to the letter: every token came from the target's own
+/// distribution, bent by temperature, cut by top-k, top-p and min-p, and with the penalty for what was said before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_by_chance_are_the_same_with_drafts_and_without() {
+    let usual = Sampling::default();
+    let samplings = [
+        usual,
+        Sampling {
+            temperature: 0.2,
+            ..usual
+        },
+        Sampling {
+            temperature: 1.3,
+            top_p: None,
+            ..usual
+        },
+        Sampling {
+            top_k: Some(5),
+            top_p: None,
+            ..usual
+        },
+        Sampling {
+            top_p: Some(0.6),
+            ..usual
+        },
+        Sampling {
+            min_p: Some(0.1),
+            top_p: None,
+            ..usual
+        },
+        Sampling {
+            repetition_penalty: Some(1.2),
+            ..usual
+        },
+    ];
+    let (drafting, plain) = (bard().await, bard().await);
+    let (mut drafted, mut accepted) = (0, 0);
+    for (index, prompt) in prompts().step_by(5).enumerate() {
+        let ask = |speculate| Question {
+            sampling: samplings[index % samplings.len()],
+            max_tokens: Some(96),
+            speculate,
+            ..question(&prompt)
+        };
+        let (expected, _) = plain.ask(ask(false)).await;
+        let (text, end) = drafting.ask(ask(true)).await;
+        assert_eq!(text, expected, "to {prompt:?}");
+        let stats = stats_of(&end);
+        drafted += stats.speculation.drafted;
+        accepted += stats.speculation.accepted;
+    }
+    assert!(accepted > 10 && accepted < drafted, "{accepted} of {drafted}");
+}
+
 /// Ninety-four characters, each a token of its own in a prompt as well.
 fn characters() -> Script {
     Script::pieces(('!'..='~').map(String::from)).unwrap()
