@@ -137,12 +137,12 @@ pub fn run(options: &BenchOptions) -> Result<Metrics> {
         tell(bench.row(&mut pair, "model", Some(acceptance), "random", "Speak.")?);
     }
     let mut alone = bench.load(&target, None)?;
-    for &acceptance in &arguments.acceptances {
+    for acceptance in arguments.acceptances.into_iter().chain([1.0]) {
         let prompt = quoted(&script, acceptance);
-        let text = if acceptance > 0.9 {
-            "repetitive"
-        } else {
+        let text = if acceptance < 1.0 {
             "code-like"
+        } else {
+            "repetitive"
         };
         tell(bench.row(&mut alone, "lookup", Some(acceptance), text, &prompt)?);
     }
