@@ -123,7 +123,14 @@ test("while a model loads, one may write and not send; asleep and after a crash,
 });
 
 test("while another chat is answered, it says so and leads there", async () => {
-  const engine = { ...ready, state: "answering", chatId: "b", messageId: "x", tokensPerSecond: 5, speedUp: null } as const;
+  const engine = {
+    ...ready,
+    state: "answering",
+    chatId: "b",
+    messageId: "x",
+    tokensPerSecond: 5,
+    speedUp: null,
+  } as const;
   await openWindow(startOf({ engine }));
   await userEvent.type(input(), "Hi");
   expect(screen.getByTestId("send")).toBeDisabled();
