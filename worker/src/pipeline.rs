@@ -212,6 +212,8 @@ impl ChatPipeline {
         }
         if is_prompt {
             self.reply().cached_tokens = self.target.read().len();
+            // Not those of a draft model: it would have to read every prompt.
+            self.pace.begin(0..MODEL);
         }
         let gone = seq.responder().is_closed();
         let Some(rest) = (if gone { None } else { self.read_up_to(&text, seq)? }) else {

@@ -15,8 +15,8 @@ const SLOPE: f64 = 0.25;
 /// How much a new time counts beside those before. Memory is faster and slower by the minute, and passes take longer as
 /// the text grows.
 const FRESH_TIME: f64 = 0.2;
-/// How long acceptance is remembered: a draft counts half as much after 35 others.
-const MEMORY: f64 = 0.98;
+/// How long acceptance is remembered: a token counts half as much after 17 others.
+const MEMORY: f64 = 0.96;
 /// Tokens that are taken to have been drafted before the first, so that a beginning neither soars nor dives.
 const BELIEF: f64 = 2.0;
 /// Drafting must promise so much more than plain decoding.
@@ -181,6 +181,15 @@ impl Pace {
             .or_else(|| (below > 2).then(|| (from - 1.0) / (below - 1) as f64))
             .unwrap_or(SLOPE);
         from + slope.max(0.0) * (tokens - below) as f64
+    }
+
+    /// Another text begins: kinds of drafts that did not stand in the one before may be looked at again.
+    pub fn begin(&mut self, grades: impl IntoIterator<Item = usize>) {
+        for grade in grades {
+            if let Some(kind) = self.grades.get_mut(grade) {
+                kind.rest = 0.0;
+            }
+        }
     }
 
     /// Learns from a pass.
@@ -378,6 +387,24 @@ mod tests {
         assert_eq!(pace.choose([0, 1, 3], MOST).map(|(grade, _)| grade), Some(1));
         assert_eq!(pace.choose([0, 3], MOST).map(|(grade, _)| grade), Some(3));
         assert_eq!(pace.choose([], MOST), None);
+    }
+
+    #[test]
+    fn what_did_not_stand_is_looked_at_again_in_another_text() {
+        let mut pace = Pace::new([0.0; GRADES]);
+        for drafted in [0, 0, 0, 2] {
+            pace.record(Pass {
+                grade: 0,
+                drafted,
+                accepted: 0,
+                seconds: 0.1 + 0.03 * drafted as f64,
+                drafting: 0.0,
+                catching_up: 0.0,
+            });
+        }
+        assert_eq!(pace.length(0, MOST), 0);
+        pace.begin(0..3);
+        assert_eq!(pace.length(0, MOST), LOOK);
     }
 
     #[test]
