@@ -71,6 +71,8 @@ pub struct ChatPipeline {
     context: usize,
     pace: Pace,
     reply: Arc<Mutex<Reply>>,
+    /// A chat whose first token was its last, and how it ended: mistral.rs forgets that after every prompt and goes on.
+    ended: Option<(usize, SequenceState)>,
     tokenizer: Option<Arc<Tokenizer>>,
     template: Option<Arc<ChatTemplate>>,
     metadata: Arc<GeneralMetadata>,
@@ -105,6 +107,7 @@ impl ChatPipeline {
             context,
             pace: Pace::new(USUAL),
             reply,
+            ended: None,
             no_cache: EitherCache::Normal(NormalCache::new(0, 0)),
         })
     }
@@ -204,6 +207,13 @@ impl ChatPipeline {
         prefix_cacher: &mut PrefixCacheManagerV2,
         rng: Arc<Mutex<Isaac64Rng>>,
     ) -> Result<()> {
+        if let Some((id, state)) = self.ended.take()
+            && id == *seq.id()
+            && !is_prompt
+        {
+            seq.set_state(state);
+            return Ok(());
+        }
         let text = seq.get_toks().to_vec();
         let read = self.target.read();
         // After a pass that failed, what was read is not what was said.
@@ -244,6 +254,10 @@ impl ChatPipeline {
             if !goes_on || matches!(seq.getstate(), SequenceState::Done(_)) {
                 break;
             }
+        }
+        let state = seq.getstate();
+        if is_prompt && matches!(state, SequenceState::Done(_)) {
+            self.ended = Some((*seq.id(), state));
         }
         let accepted = run.accepted();
         self.target.rewind(text.len() + accepted)?;
