@@ -3,7 +3,8 @@
 use core::arch::x86_64::*;
 
 use crate::activations::Block;
-use crate::multiply::{Acts, Kernels, Kind, PANEL, PIECE, Products, kernels};
+use crate::kernels::{for_rows, half, kernel, load16, load32, scales_and_minima};
+use crate::multiply::{Acts, Kernels, Kind, PANEL, PIECE, Products};
 
 /// The kernel for a kind of weights, if the processor has what it takes.
 pub fn kernels(kind: Kind) -> Option<Kernels> {
@@ -11,34 +12,12 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
         && is_x86_feature_detected!("fma")
         && is_x86_feature_detected!("f16c");
     let kernels: Kernels = match kind {
-        Kind::Q4K => kernels!(q4_k),
-        Kind::Q5K => kernels!(q5_k),
-        Kind::Q6K => kernels!(q6_k),
-        Kind::Q8_0 => kernels!(q8_0),
+        Kind::Q4K => for_rows!(q4_k),
+        Kind::Q5K => for_rows!(q5_k),
+        Kind::Q6K => for_rows!(q6_k),
+        Kind::Q8_0 => for_rows!(q8_0),
     };
     able.then_some(kernels)
-}
-
-#[target_feature(enable = "avx2,fma,f16c")]
-fn half(bytes: &[u8], at: usize) -> f32 {
-    let bits = u16::from_le_bytes([bytes[at], bytes[at + 1]]);
-    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
-}
-
-/// 32 bytes from `at` on.
-#[target_feature(enable = "avx2,fma,f16c")]
-fn load32(bytes: &[u8], at: usize) -> __m256i {
-    let bytes: &[u8; 32] = bytes[at..].first_chunk().unwrap_or(&[0; 32]);
-    // SAFETY: 32 bytes are there.
-    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
-}
-
-/// 16 bytes from `at` on.
-#[target_feature(enable = "avx2,fma,f16c")]
-fn load16(bytes: &[u8], at: usize) -> __m128i {
-    let bytes: &[u8; 16] = bytes[at..].first_chunk().unwrap_or(&[0; 16]);
-    // SAFETY: 16 bytes are there.
-    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
 }
 
 /// The `part`th 32 activations of a block.
@@ -46,25 +25,6 @@ fn load16(bytes: &[u8], at: usize) -> __m128i {
 fn part_of(block: &Block, part: usize) -> __m256i {
     // SAFETY: a block has eight parts, and it is aligned to 64 bytes.
     unsafe { _mm256_load_si256(block.bytes.as_ptr().add(32 * (part & 7)).cast()) }
-}
-
-/// Four bytes from `at` on.
-#[inline(always)]
-fn word(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(*bytes[at..].first_chunk().unwrap_or(&[0; 4]))
-}
-
-/// Scales and minima as in the kernels for AVX-512.
-#[target_feature(enable = "avx2,fma,f16c")]
-fn scales_and_minima(bytes: &[u8], at: usize) -> [u8; 16] {
-    // Not a closure: compiled without these instructions it would be called, and every register saved for it.
-    let a = word(bytes, at);
-    let b = word(bytes, at + 4);
-    let c = word(bytes, at + 8);
-    let scales = u64::from(a & 0x3f3f_3f3f) | u64::from((c & 0x0f0f_0f0f) | ((a >> 2) & 0x3030_3030)) << 32;
-    let minima =
-        u64::from(b & 0x3f3f_3f3f) | u64::from(((c >> 4) & 0x0f0f_0f0f) | ((b >> 2) & 0x3030_3030)) << 32;
-    (u128::from(scales) | u128::from(minima) << 64).to_le_bytes()
 }
 
 /// Adds 256 weights to the totals: `weights` gives bytes and 16-bit scales of each 32, `scale` is what one step of their
@@ -122,43 +82,35 @@ fn finish<const ROWS: usize>(totals: [__m256; ROWS], row: usize, out: &mut Produ
     }
 }
 
-/// Declares a kernel: for every row of weights, the totals over its blocks of `$bytes` bytes.
-macro_rules! kernel {
-    ($name:ident, $bytes:expr, $add:ident) => {
-        #[target_feature(enable = "avx2,fma,f16c")]
-        unsafe fn $name<const ROWS: usize>(
-            weights: &[u8],
-            row_bytes: usize,
-            bytes: usize,
-            acts: Acts,
-            out: &mut Products,
-        ) {
-            for (row, weights) in weights.chunks(row_bytes).take(PIECE).enumerate() {
-                let blocks = weights[..bytes].as_chunks::<{ $bytes }>().0;
-                for (index, panel) in blocks.chunks(PANEL).enumerate() {
-                    let mut totals = [_mm256_setzero_ps(); ROWS];
-                    for (place, block) in panel.iter().enumerate() {
-                        // SAFETY: a row of activations has as many blocks from here on as one of weights.
-                        unsafe { $add(&mut totals, acts, index * PANEL + place, block) };
-                    }
-                    finish(totals, row, out);
-                }
-            }
-        }
+kernel!("avx2,fma,f16c", _mm256_setzero_ps, q4_k, 144, add_q4_k);
+kernel!("avx2,fma,f16c", _mm256_setzero_ps, q5_k, 176, add_q5_k);
+kernel!("avx2,fma,f16c", _mm256_setzero_ps, q6_k, 210, add_q6_k);
+kernel!("avx2,fma,f16c", _mm256_setzero_ps, q8_0, 8 * 34, add_q8_0);
+
+/// The `part`th 32 weights of four bits. Of 32 bytes the lower halves are the first 32, the upper halves the second.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn nibbles(block: &[u8], at: usize, part: usize) -> __m256i {
+    let both = load32(block, at + 32 * (part / 2));
+    let bytes = if part.is_multiple_of(2) {
+        both
+    } else {
+        _mm256_srli_epi16(both, 4)
     };
+    _mm256_and_si256(bytes, _mm256_set1_epi8(15))
 }
 
-kernel!(q4_k, 144, add_q4_k);
-kernel!(q5_k, 176, add_q5_k);
-kernel!(q6_k, 210, add_q6_k);
-kernel!(q8_0, 8 * 34, add_q8_0);
+/// The scale of the `part`th 32 weights of a Q4_K or Q5_K block.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn scale_of(packed: [u32; 4], part: usize) -> __m256i {
+    _mm256_set1_epi16(i16::from(packed[part / 4].to_le_bytes()[part % 4]))
+}
 
 /// The minima of a Q4_K or Q5_K block, each for two times sixteen weights.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn minima(packed: [u8; 16], scale: f32) -> [__m256; 2] {
+fn minima(packed: [u32; 4], scale: f32) -> [__m256; 2] {
     let scale = _mm256_set1_ps(scale);
-    [0, 1].map(|half: usize| {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|index| i32::from(packed[8 + 4 * half + index]));
+    [packed[2], packed[3]].map(|four| {
+        let [a, b, c, d] = four.to_le_bytes().map(i32::from);
         let twice = _mm256_setr_epi32(a, a, b, b, c, c, d, d);
         _mm256_mul_ps(_mm256_cvtepi32_ps(twice), scale)
     })
@@ -174,19 +126,9 @@ unsafe fn add_q4_k<const ROWS: usize>(
     block: &[u8; 144],
 ) {
     let packed = scales_and_minima(block, 4);
-    let weights = |part: usize| {
-        // 32 bytes: the lower halves are the first 32 weights, the upper halves the second.
-        let both = load32(block, 16 + 32 * (part / 2));
-        let bytes = if part.is_multiple_of(2) {
-            both
-        } else {
-            _mm256_srli_epi16(both, 4)
-        };
-        let bytes = _mm256_and_si256(bytes, _mm256_set1_epi8(15));
-        (bytes, _mm256_set1_epi16(i16::from(packed[part])))
-    };
+    let weights = |part: usize| (nibbles(block, 16, part), scale_of(packed, part));
     let minima = minima(packed, half(block, 2));
-    // SAFETY: the caller\'s.
+    // SAFETY: the caller's.
     unsafe { add(totals, acts, place, weights, half(block, 0), minima) };
 }
 
@@ -202,20 +144,16 @@ unsafe fn add_q5_k<const ROWS: usize>(
     let packed = scales_and_minima(block, 4);
     let fifth = load32(block, 16);
     let weights = |part: usize| {
-        let both = load32(block, 48 + 32 * (part / 2));
-        let bytes = if part.is_multiple_of(2) {
-            both
-        } else {
-            _mm256_srli_epi16(both, 4)
-        };
-        let bytes = _mm256_and_si256(bytes, _mm256_set1_epi8(15));
         let bit = _mm256_set1_epi8((1_u8 << part) as i8);
         let set = _mm256_cmpeq_epi8(_mm256_and_si256(fifth, bit), bit);
-        let bytes = _mm256_or_si256(bytes, _mm256_and_si256(set, _mm256_set1_epi8(16)));
-        (bytes, _mm256_set1_epi16(i16::from(packed[part])))
+        let bytes = _mm256_or_si256(
+            nibbles(block, 48, part),
+            _mm256_and_si256(set, _mm256_set1_epi8(16)),
+        );
+        (bytes, scale_of(packed, part))
     };
     let minima = minima(packed, half(block, 2));
-    // SAFETY: the caller\'s.
+    // SAFETY: the caller's.
     unsafe { add(totals, acts, place, weights, half(block, 0), minima) };
 }
 
@@ -261,7 +199,7 @@ unsafe fn add_q6_k<const ROWS: usize>(
     let worth = _mm256_set1_ps(32.0 * scale);
     let offsets = [scales, _mm_srli_si128(scales, 8)]
         .map(|scales| _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(scales)), worth));
-    // SAFETY: the caller\'s.
+    // SAFETY: the caller's.
     unsafe { add(totals, acts, place, weights, scale, offsets) };
 }
 

@@ -4,7 +4,8 @@
 use core::arch::x86_64::*;
 
 use crate::activations::Block;
-use crate::multiply::{Acts, Kernels, Kind, PANEL, PIECE, Products, kernels};
+use crate::kernels::{for_rows, half, kernel, load16, load32, scales_and_minima};
+use crate::multiply::{Acts, Kernels, Kind, PANEL, PIECE, Products};
 
 /// The kernel for a kind of weights, if the processor has what it takes.
 pub fn kernels(kind: Kind) -> Option<Kernels> {
@@ -13,18 +14,12 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
         && is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("f16c");
     let kernels: Kernels = match kind {
-        Kind::Q4K => kernels!(q4_k),
-        Kind::Q5K => kernels!(q5_k),
-        Kind::Q6K => kernels!(q6_k),
-        Kind::Q8_0 => kernels!(q8_0),
+        Kind::Q4K => for_rows!(q4_k),
+        Kind::Q5K => for_rows!(q5_k),
+        Kind::Q6K => for_rows!(q6_k),
+        Kind::Q8_0 => for_rows!(q8_0),
     };
     able.then_some(kernels)
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-fn half(bytes: &[u8], at: usize) -> f32 {
-    let bits = u16::from_le_bytes([bytes[at], bytes[at + 1]]);
-    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
 }
 
 /// 64 bytes from `at` on.
@@ -33,22 +28,6 @@ fn load64(bytes: &[u8], at: usize) -> __m512i {
     let bytes: &[u8; 64] = bytes[at..].first_chunk().unwrap_or(&[0; 64]);
     // SAFETY: 64 bytes are there.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
-}
-
-/// 32 bytes from `at` on.
-#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-fn load32(bytes: &[u8], at: usize) -> __m256i {
-    let bytes: &[u8; 32] = bytes[at..].first_chunk().unwrap_or(&[0; 32]);
-    // SAFETY: 32 bytes are there.
-    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
-}
-
-/// 16 bytes from `at` on.
-#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-fn load16(bytes: &[u8], at: usize) -> __m128i {
-    let bytes: &[u8; 16] = bytes[at..].first_chunk().unwrap_or(&[0; 16]);
-    // SAFETY: 16 bytes are there.
-    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
 }
 
 /// The `quarter`th 64 activations of a block.
@@ -64,30 +43,11 @@ fn sums_of(block: &Block) -> __m512 {
     unsafe { _mm512_loadu_ps(block.sums.as_ptr()) }
 }
 
-/// Four bytes from `at` on.
-#[inline(always)]
-fn word(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(*bytes[at..].first_chunk().unwrap_or(&[0; 4]))
-}
-
-/// Scales and minima of the eight times 32 weights of a Q4_K or Q5_K block, from their twelve bytes of six bits each: a
-/// byte for each scale in the lower half, for each minimum in the upper.
+/// The scales and minima of a Q4_K or Q5_K block, a byte each.
 #[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-fn scales_and_minima(bytes: &[u8], at: usize) -> __m128i {
-    // Not a closure: compiled without these instructions it would be called, and every register saved for it.
-    let a = word(bytes, at);
-    let b = word(bytes, at + 4);
-    let c = word(bytes, at + 8);
-    let scales_low = a & 0x3f3f_3f3f;
-    let scales_high = (c & 0x0f0f_0f0f) | ((a >> 2) & 0x3030_3030);
-    let minima_low = b & 0x3f3f_3f3f;
-    let minima_high = ((c >> 4) & 0x0f0f_0f0f) | ((b >> 2) & 0x3030_3030);
-    _mm_setr_epi32(
-        scales_low as i32,
-        scales_high as i32,
-        minima_low as i32,
-        minima_high as i32,
-    )
+fn packed(block: &[u8]) -> __m128i {
+    let [a, b, c, d] = scales_and_minima(block, 4).map(|four| four as i32);
+    _mm_setr_epi32(a, b, c, d)
 }
 
 /// Of sixteen numbers of 16 bits, one for each of the eight (`SHARE` 16) or four (8) weights' pairs that share it, for the
@@ -172,36 +132,42 @@ fn upper_half(of: __m512) -> __m256 {
     _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(of), 1))
 }
 
-/// Declares a kernel: for every row of weights, the totals over its blocks of `$bytes` bytes.
-macro_rules! kernel {
-    ($name:ident, $bytes:expr, $add:ident) => {
-        #[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-        unsafe fn $name<const ROWS: usize>(
-            weights: &[u8],
-            row_bytes: usize,
-            bytes: usize,
-            acts: Acts,
-            out: &mut Products,
-        ) {
-            for (row, weights) in weights.chunks(row_bytes).take(PIECE).enumerate() {
-                let blocks = weights[..bytes].as_chunks::<{ $bytes }>().0;
-                for (index, panel) in blocks.chunks(PANEL).enumerate() {
-                    let mut totals = [_mm512_setzero_ps(); ROWS];
-                    for (place, block) in panel.iter().enumerate() {
-                        // SAFETY: a row of activations has as many blocks from here on as one of weights.
-                        unsafe { $add(&mut totals, acts, index * PANEL + place, block) };
-                    }
-                    finish(totals, row, out);
-                }
-            }
-        }
-    };
-}
+kernel!(
+    "avx512f,avx512bw,avx2,f16c",
+    _mm512_setzero_ps,
+    q4_k,
+    144,
+    add_q4_k
+);
+kernel!(
+    "avx512f,avx512bw,avx2,f16c",
+    _mm512_setzero_ps,
+    q5_k,
+    176,
+    add_q5_k
+);
+kernel!(
+    "avx512f,avx512bw,avx2,f16c",
+    _mm512_setzero_ps,
+    q6_k,
+    210,
+    add_q6_k
+);
+kernel!(
+    "avx512f,avx512bw,avx2,f16c",
+    _mm512_setzero_ps,
+    q8_0,
+    8 * 34,
+    add_q8_0
+);
 
-kernel!(q4_k, 144, add_q4_k);
-kernel!(q5_k, 176, add_q5_k);
-kernel!(q6_k, 210, add_q6_k);
-kernel!(q8_0, 8 * 34, add_q8_0);
+/// The `quarter`th 64 weights of four bits: of 32 bytes the lower halves, then the upper halves.
+#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
+fn nibbles(block: &[u8], at: usize, quarter: usize) -> __m512i {
+    let both = _mm512_broadcast_i64x4(load32(block, at + 32 * quarter));
+    let shifts = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi16(4), 1);
+    _mm512_and_si512(_mm512_srlv_epi16(both, shifts), _mm512_set1_epi8(15))
+}
 
 /// The minima of a Q4_K or Q5_K block, each for two times sixteen weights.
 #[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
@@ -220,16 +186,10 @@ unsafe fn add_q4_k<const ROWS: usize>(
     place: usize,
     block: &[u8; 144],
 ) {
-    let shifts = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi16(4), 1);
-    let low = _mm512_set1_epi8(15);
-    let packed = scales_and_minima(block, 4);
+    let packed = packed(block);
     let scales = _mm256_cvtepu8_epi16(packed);
-    let weights: [_; 4] = std::array::from_fn(|quarter| {
-        // 32 bytes: the lower halves are the first 32 weights, the upper halves the second.
-        let both = _mm512_broadcast_i64x4(load32(block, 16 + 32 * quarter));
-        let bytes = _mm512_and_si512(_mm512_srlv_epi16(both, shifts), low);
-        (bytes, spread::<16>(scales, quarter))
-    });
+    let weights: [_; 4] =
+        std::array::from_fn(|quarter| (nibbles(block, 16, quarter), spread::<16>(scales, quarter)));
     let minima = minima(packed, half(block, 2));
     // SAFETY: the caller's.
     unsafe { add(totals, acts, place, weights, half(block, 0), minima) };
@@ -244,14 +204,11 @@ unsafe fn add_q5_k<const ROWS: usize>(
     place: usize,
     block: &[u8; 176],
 ) {
-    let shifts = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi16(4), 1);
-    let low = _mm512_set1_epi8(15);
-    let packed = scales_and_minima(block, 4);
+    let packed = packed(block);
     let scales = _mm256_cvtepu8_epi16(packed);
     let fifth = _mm512_broadcast_i64x4(load32(block, 16));
     let weights: [_; 4] = std::array::from_fn(|quarter| {
-        let both = _mm512_broadcast_i64x4(load32(block, 48 + 32 * quarter));
-        let bytes = _mm512_and_si512(_mm512_srlv_epi16(both, shifts), low);
+        let bytes = nibbles(block, 48, quarter);
         let first = _mm256_set1_epi8((1_u8 << (2 * quarter)) as i8);
         let second = _mm256_set1_epi8((2_u8 << (2 * quarter)) as i8);
         let bits = _mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1);

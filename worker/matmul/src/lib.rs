@@ -17,6 +17,8 @@ mod activations;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod kernels;
 mod multiply;
 
 pub use activations::{Activations, BLOCK};

@@ -60,6 +60,7 @@ impl Acts {
     /// There are that many rows and blocks.
     #[inline(always)]
     pub unsafe fn block<'a>(self, row: usize, place: usize) -> &'a Block {
+        // SAFETY: the caller's.
         unsafe { &*self.blocks.add(row * self.width + place) }
     }
 
@@ -69,6 +70,7 @@ impl Acts {
     /// There are that many rows and blocks.
     #[inline(always)]
     pub unsafe fn scale(self, row: usize, place: usize) -> f32 {
+        // SAFETY: the caller's.
         unsafe { *self.scales.add(row * self.width + place) }
     }
 }
@@ -86,25 +88,6 @@ pub(crate) type Kernel =
 
 /// The same kernel for one to eight rows of activations.
 pub(crate) type Kernels = [Kernel; TILE];
-
-/// Names a kernel for every number of rows.
-#[cfg(target_arch = "x86_64")]
-macro_rules! kernels {
-    ($kernel:ident) => {
-        [
-            $kernel::<1>,
-            $kernel::<2>,
-            $kernel::<3>,
-            $kernel::<4>,
-            $kernel::<5>,
-            $kernel::<6>,
-            $kernel::<7>,
-            $kernel::<8>,
-        ]
-    };
-}
-#[cfg(target_arch = "x86_64")]
-pub(crate) use kernels;
 
 /// A quantised matrix as a GGUF file holds it, row after row.
 pub struct Matrix<'a> {
