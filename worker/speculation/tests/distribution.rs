@@ -102,17 +102,7 @@ fn by_threshold(
     sampling: Sampling,
     random: &mut fastrand::Rng,
 ) -> Vec<usize> {
-    let mut text = text.to_vec();
-    let start = text.len();
-    for &word in draft {
-        let probabilities = target(&text, sampling);
-        if probabilities[word] < 0.3 {
-            break;
-        }
-        text.push(word);
-    }
-    text.push(choose(&target(&text, sampling), random));
-    text.split_off(start)
+    while_it_stands(text, draft, sampling, random, |probability, _| probability >= 0.3)
 }
 
 /// Wrong: where a drafted token falls, the one in its place is chosen from all of them, it included.
@@ -122,10 +112,22 @@ fn by_choosing_again(
     sampling: Sampling,
     random: &mut fastrand::Rng,
 ) -> Vec<usize> {
+    while_it_stands(text, draft, sampling, random, |probability, random| {
+        random.f64() < probability
+    })
+}
+
+fn while_it_stands(
+    text: &[usize],
+    draft: &[usize],
+    sampling: Sampling,
+    random: &mut fastrand::Rng,
+    stands: fn(f64, &mut fastrand::Rng) -> bool,
+) -> Vec<usize> {
     let mut text = text.to_vec();
     let start = text.len();
     for &word in draft {
-        if random.f64() >= target(&text, sampling)[word] {
+        if !stands(target(&text, sampling)[word], random) {
             break;
         }
         text.push(word);
