@@ -3,11 +3,7 @@
 use candle_core::{D, IndexOp, Result};
 
 use crate::load::SharedPipeline;
-use crate::reader::Reader;
-use crate::shelf::common;
-
-/// Tokens that it reads in one pass when it has fallen behind.
-const PORTION: usize = 512;
+use crate::reader::{PORTION, Reader, common};
 
 /// A model of the target's vocabulary that says what it would say, in less time.
 pub struct Drafter {
@@ -42,11 +38,9 @@ impl Drafter {
     /// # Errors
     /// candle's.
     pub fn catch_up(&mut self, text: &[u32]) -> Result<()> {
-        let before = &text[..text.len().saturating_sub(1)];
-        let shared = common(self.reader.read(), before);
-        self.reader.rewind(shared)?;
-        self.reader.reserve(before.len() - shared)?;
-        for portion in before[shared..].chunks(PORTION) {
+        let rest = self.reader.rewind_to(&text[..text.len().saturating_sub(1)])?;
+        self.reader.reserve(rest.len())?;
+        for portion in rest.chunks(PORTION) {
             self.reader.pass(portion, 1)?;
         }
         Ok(())
@@ -57,12 +51,13 @@ impl Drafter {
     /// # Errors
     /// candle's.
     pub fn draft(&mut self, text: &[u32], length: usize) -> Result<Vec<u32>> {
-        let shared = common(self.reader.read(), text).min(text.len().saturating_sub(1));
-        self.reader.rewind(shared)?;
+        // What it says after the last token is asked for, so at least that one is read again.
+        let before = &text[..text.len().saturating_sub(1)];
+        let read = before.len() - self.reader.rewind_to(before)?.len();
         let mut drafted = Vec::with_capacity(length);
         while drafted.len() < length {
             let new = match drafted.last() {
-                None => &text[shared..],
+                None => &text[read..],
                 Some(last) => std::slice::from_ref(last),
             };
             let logits = self.reader.pass(new, 1)?;

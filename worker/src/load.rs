@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use hearth_engine::protocol::{ChatMessage, DEFAULT_CONTEXT, Fault, LoadedModel, RequestId, Role};
@@ -13,6 +13,7 @@ use mistralrs_core::{
     LocalModelPaths, MistralRs, MistralRsBuilder, ModelDType, ModelPaths, Pipeline, SchedulerConfig,
 };
 
+use parking_lot::Mutex;
 use tokenizers::Tokenizer;
 
 use crate::connection::Outbox;

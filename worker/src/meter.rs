@@ -1,12 +1,13 @@
 //! Counts tokens as they are chosen. mistral.rs tells its count only with the last chunk of a reply that ends by
 //! itself, and sends no chunk for a token that is part of a character.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{Result, Tensor};
 use hearth_engine::protocol::{ReplyStats, Speculation};
 use mistralrs_core::CustomLogitsProcessor;
+use parking_lot::Mutex;
 
 use crate::memory;
 use crate::reply::Reply;
@@ -28,7 +29,7 @@ struct Seen {
 impl Meter {
     /// Starts the clock, and tells the pipeline of a new reply.
     pub fn start(reply: Arc<Mutex<Reply>>, speculate: bool) -> Arc<Self> {
-        *reply.lock().unwrap_or_else(PoisonError::into_inner) = Reply {
+        *reply.lock() = Reply {
             speculate,
             ..Reply::default()
         };
@@ -41,9 +42,9 @@ impl Meter {
 
     /// What the reply has taken so far.
     pub fn stats(&self, prompt_tokens: usize) -> ReplyStats {
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = *self.seen.lock();
         let milliseconds = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1000.0;
-        let reply = *self.reply.lock().unwrap_or_else(PoisonError::into_inner);
+        let reply = *self.reply.lock();
         ReplyStats {
             prompt_tokens,
             cached_tokens: reply.cached_tokens,
@@ -67,7 +68,7 @@ impl Meter {
 impl CustomLogitsProcessor for Meter {
     fn apply(&self, logits: &Tensor, _context: &[u32]) -> Result<Tensor> {
         let now = Instant::now();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         seen.tokens += 1;
         seen.first.get_or_insert(now);
         seen.last = Some(now);

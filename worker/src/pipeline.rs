@@ -2,7 +2,7 @@
 //! speculated.
 
 use std::any::Any;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -23,13 +23,9 @@ use tokenizers::Tokenizer;
 
 use crate::draft::Drafter;
 use crate::load::SharedPipeline;
-use crate::reader::Reader;
+use crate::reader::{PORTION, Reader, common};
 use crate::reply::Reply;
-use crate::shelf::{Shelf, common};
-
-/// Tokens of a prompt that are read in one pass. A pass over so many reads the weights as seldom as matters, and takes
-/// the memory and the time until a cancel is noticed of so many, however long the prompt is.
-const PORTION: usize = 512;
+use crate::shelf::Shelf;
 
 /// How often drafts that agree on 2, on 3 to 5, and on more tokens usually stand, and those of a draft model.
 const USUAL: [f64; hearth_speculation::GRADES] = [0.3, 0.5, 0.7, 0.7];
@@ -70,7 +66,7 @@ pub struct ChatPipeline {
     /// Tokens of prompt and reply together.
     context: usize,
     pace: Pace,
-    reply: Arc<Mutex<Reply>>,
+    reply: Arc<parking_lot::Mutex<Reply>>,
     /// A chat whose first token was its last, and how it ended: mistral.rs forgets that after every prompt and goes on.
     ended: Option<(usize, SequenceState)>,
     tokenizer: Option<Arc<Tokenizer>>,
@@ -91,7 +87,7 @@ impl ChatPipeline {
         model: SharedPipeline,
         drafter: Option<Drafter>,
         context: usize,
-        reply: Arc<Mutex<Reply>>,
+        reply: Arc<parking_lot::Mutex<Reply>>,
     ) -> Result<Self> {
         let mut target = Reader::new(model)?;
         let pipeline = target.pipeline()?;
@@ -112,10 +108,6 @@ impl ChatPipeline {
         })
     }
 
-    fn reply(&self) -> std::sync::MutexGuard<'_, Reply> {
-        self.reply.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Makes what the target has read the beginning of `text`, as much of it as is known.
     fn recall(&mut self, text: &[u32]) -> Result<()> {
         if !self.target.rewinds() {
@@ -133,8 +125,8 @@ impl ChatPipeline {
             self.target.put(memory)?;
         }
         // The logits after the last token are wanted, so at least that one is read again.
-        let shared = common(self.target.read(), text).min(text.len().saturating_sub(1));
-        self.target.rewind(shared)
+        self.target.rewind_to(&text[..text.len().saturating_sub(1)])?;
+        Ok(())
     }
 
     /// Reads all of `text` but the last portion, which is returned to be read with a draft behind it. None when the
@@ -167,7 +159,7 @@ impl ChatPipeline {
     fn draft(&mut self, text: &[u32]) -> Draft {
         let mut draft = Draft::default();
         let mut room = self.context.saturating_sub(text.len() + 1).min(MOST);
-        if !self.target.rewinds() || !self.reply().speculate {
+        if !self.target.rewinds() || !self.reply.lock().speculate {
             return draft;
         }
         let found = lookup(text);
@@ -205,7 +197,7 @@ impl ChatPipeline {
         is_prompt: bool,
         eos: Option<&[u32]>,
         prefix_cacher: &mut PrefixCacheManagerV2,
-        rng: Arc<Mutex<Isaac64Rng>>,
+        rng: Arc<std::sync::Mutex<Isaac64Rng>>,
     ) -> Result<()> {
         if let Some((id, state)) = self.ended.take()
             && id == *seq.id()
@@ -221,7 +213,7 @@ impl ChatPipeline {
             self.recall(&text)?;
         }
         if is_prompt {
-            self.reply().cached_tokens = self.target.read().len();
+            self.reply.lock().cached_tokens = self.target.read().len();
             // Not those of a draft model: it would have to read every prompt.
             self.pace.begin(0..MODEL);
         }
@@ -271,7 +263,7 @@ impl ChatPipeline {
                 catching_up: draft.catching_up,
             });
             let plain = self.pace.plain_seconds();
-            self.reply().passed(draft.tokens.len(), accepted, plain);
+            self.reply.lock().passed(draft.tokens.len(), accepted, plain);
         }
         Ok(())
     }
@@ -295,7 +287,7 @@ impl Pipeline for ChatPipeline {
         _return_raw_logits: bool,
         prefix_cacher: &mut PrefixCacheManagerV2,
         disable_eos_stop: bool,
-        rng: Arc<Mutex<Isaac64Rng>>,
+        rng: Arc<std::sync::Mutex<Isaac64Rng>>,
         _backend_metadata: CacheBackendMetadata,
     ) -> Result<Duration> {
         let start = Instant::now();
@@ -314,7 +306,7 @@ impl Pipeline for ChatPipeline {
         _logits: Vec<Tensor>,
         _prefix_cacher: &mut PrefixCacheManagerV2,
         _disable_eos_stop: bool,
-        _rng: Arc<Mutex<Isaac64Rng>>,
+        _rng: Arc<std::sync::Mutex<Isaac64Rng>>,
     ) -> Result<()> {
         bail!("tokens are chosen in step")
     }

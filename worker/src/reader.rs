@@ -9,6 +9,15 @@ use mistralrs_core::pipeline::{EitherCache, ForwardInputsResult, KvCache, Normal
 
 use crate::load::SharedPipeline;
 
+/// Tokens that are read in one pass at most. A pass over so many reads the weights as seldom as matters, and takes the
+/// memory and the time until a cancel is noticed of so many, however long the text is.
+pub const PORTION: usize = 512;
+
+/// How many tokens two texts have in common at their beginnings.
+pub fn common(a: &[u32], b: &[u32]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
 /// Reads tokens one after the other, any number at a time, and takes the last ones back.
 ///
 /// mistral.rs copies the cache of a sequence into the model before a pass and out of it after. Here it stays in the model,
@@ -111,6 +120,16 @@ impl Reader {
         self.layers(|layers| layers.iter_mut().try_for_each(|layer| layer.set_len(length)))??;
         self.read.truncate(length);
         Ok(())
+    }
+
+    /// Takes back what is not the beginning of `text`, and returns the rest of it, which has not been read.
+    ///
+    /// # Errors
+    /// As [`Self::rewind`].
+    pub fn rewind_to<'text>(&mut self, text: &'text [u32]) -> Result<&'text [u32]> {
+        let shared = common(&self.read, text);
+        self.rewind(shared)?;
+        Ok(&text[shared..])
     }
 
     /// Takes back everything, and gives the memory back.

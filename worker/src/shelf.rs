@@ -2,17 +2,12 @@
 
 use std::collections::VecDeque;
 
-use crate::reader::Memory;
+use crate::reader::{Memory, common};
 
 /// Memories, the one that was put here last at the end.
 #[derive(Default)]
 pub struct Shelf {
     memories: VecDeque<Memory>,
-}
-
-/// How many tokens two texts have in common at their beginnings.
-pub fn common(a: &[u32], b: &[u32]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 impl Shelf {
