@@ -38,14 +38,13 @@ impl App {
         let app = self.clone();
         tokio::spawn(async move {
             let speed = |tokens: usize, speed: f64| (tokens >= ENOUGH_TOKENS).then_some(speed);
-            let read = stats.prompt_tokens.saturating_sub(stats.cached_tokens);
             app.keep_measurement(NewMeasurement {
                 model_key: model_key(&record),
                 machine_key: app.machine_key().await,
                 context: (stats.prompt_tokens + stats.reply_tokens) as u64,
                 peak_bytes: known(stats.peak_bytes),
                 decode_tokens_per_second: speed(stats.reply_tokens, plain_speed(&stats)),
-                prompt_tokens_per_second: speed(read, stats.prompt_tokens_per_second()),
+                prompt_tokens_per_second: speed(stats.read_tokens(), stats.prompt_tokens_per_second()),
                 load_milliseconds: None,
             })
             .await;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use hearth_engine::EngineError;
 use hearth_engine::protocol::DEFAULT_CONTEXT;
+use hearth_engine::{Chosen, EngineError};
 use hearth_fit::Label;
 use hearth_gguf::ShardName;
 use hearth_store::{ModelFileRecord, ModelRecord, NewModel};
@@ -121,9 +121,12 @@ impl App {
 
     /// Loads a model and notes when.
     pub(crate) async fn load_record(&self, record: ModelRecord) -> Result<(), EngineError> {
-        let files = record.files.iter().map(|file| file.path.clone()).collect();
-        let context = self.context_for(&record).await;
-        let loaded = self.engine.load(files, context).await?;
+        let chosen = Chosen {
+            files: record.files.iter().map(|file| file.path.clone()).collect(),
+            draft: Vec::new(),
+            context: self.context_for(&record).await,
+        };
+        let loaded = self.engine.load(chosen).await?;
         self.keep_load(&record, &loaded).await;
         if let Ok(store) = self.store().await {
             // A list that could not be updated is no reason to say that the model did not load.

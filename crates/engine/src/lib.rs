@@ -14,4 +14,6 @@ pub mod support;
 
 pub use measure::measure;
 pub use process::WorkerError;
-pub use supervisor::{Engine, EngineConfig, EngineError, EngineStatus, Question, Ready, Reply, ReplyEvent};
+pub use supervisor::{
+    Chosen, Engine, EngineConfig, EngineError, EngineStatus, Question, Ready, Reply, ReplyEvent,
+};

@@ -293,12 +293,14 @@ pub struct Speculation {
 }
 
 impl ReplyStats {
+    /// Tokens of the prompt that had not been read for an earlier one.
+    pub fn read_tokens(&self) -> usize {
+        self.prompt_tokens.saturating_sub(self.cached_tokens)
+    }
+
     /// Speed of reading the part of the prompt that was read, in tokens/s; 0 before the first token.
     pub fn prompt_tokens_per_second(&self) -> f64 {
-        per_second(
-            self.prompt_tokens - self.cached_tokens.min(self.prompt_tokens),
-            self.prompt_milliseconds,
-        )
+        per_second(self.read_tokens(), self.prompt_milliseconds)
     }
 
     /// Decode speed in tokens/s: the tokens after the first over the time they took; 0 for a shorter reply.

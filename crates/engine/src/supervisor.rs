@@ -44,6 +44,32 @@ impl EngineConfig {
     }
 }
 
+/// A model to load.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// Its GGUF files; the status names the first.
+    pub files: Vec<PathBuf>,
+    /// Those of a smaller model of the same vocabulary that drafts for it, if there is to be one.
+    pub draft: Vec<PathBuf>,
+    /// Tokens of prompt and reply together; `None`: the worker's choice.
+    pub context: Option<usize>,
+}
+
+impl Chosen {
+    /// A model alone, with the context of the worker's choice.
+    pub fn files(files: Vec<PathBuf>) -> Self {
+        Self {
+            files,
+            ..Self::default()
+        }
+    }
+
+    /// What the status names the model by.
+    fn path(&self) -> PathBuf {
+        self.files.first().cloned().unwrap_or_default()
+    }
+}
+
 /// What the engine is doing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EngineStatus {
@@ -180,9 +206,7 @@ impl Reply {
 
 enum Command {
     Load {
-        files: Vec<PathBuf>,
-        draft: Vec<PathBuf>,
-        context: Option<usize>,
+        chosen: Chosen,
         done: oneshot::Sender<Result<LoadedModel, EngineError>>,
     },
     Generate {
@@ -221,36 +245,13 @@ impl Engine {
         self.status.clone()
     }
 
-    /// Loads a model's GGUF files into a fresh process, in place of the model before it; the status names the first.
-    /// `context` is in tokens; `None` is the worker's choice.
+    /// Loads a model into a fresh process, in place of the model before it.
     ///
     /// # Errors
-    /// What the worker found wrong with the file, or how it died of it; the status says the same.
-    pub async fn load(
-        &self,
-        files: Vec<PathBuf>,
-        context: Option<usize>,
-    ) -> Result<LoadedModel, EngineError> {
-        self.load_with_draft(files, Vec::new(), context).await
-    }
-
-    /// The same, with the files of a smaller model that drafts for it.
-    ///
-    /// # Errors
-    /// As [`Self::load`], and [`Fault::DraftMismatch`] when the two have different vocabularies.
-    pub async fn load_with_draft(
-        &self,
-        files: Vec<PathBuf>,
-        draft: Vec<PathBuf>,
-        context: Option<usize>,
-    ) -> Result<LoadedModel, EngineError> {
+    /// What the worker found wrong with the files, or how it died of them; the status says the same.
+    pub async fn load(&self, chosen: Chosen) -> Result<LoadedModel, EngineError> {
         let (done, loaded) = oneshot::channel();
-        self.command(Command::Load {
-            files,
-            draft,
-            context,
-            done,
-        });
+        self.command(Command::Load { chosen, done });
         loaded.await.unwrap_or(Err(EngineError::Replaced))
     }
 

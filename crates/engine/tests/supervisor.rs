@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hearth_engine::protocol::{Fault, StopReason};
-use hearth_engine::{Engine, EngineConfig, EngineError, EngineStatus, Question, ReplyEvent, WorkerError};
+use hearth_engine::{
+    Chosen, Engine, EngineConfig, EngineError, EngineStatus, Question, ReplyEvent, WorkerError,
+};
 use tempfile::TempDir;
 
 use crate::chat::{question, to_the_end};
@@ -60,7 +62,7 @@ impl Stage {
 
     async fn loaded(&self) -> Engine {
         let engine = self.engine();
-        engine.load(vec![self.model()], None).await.unwrap();
+        engine.load(Chosen::files(vec![self.model()])).await.unwrap();
         engine
     }
 }
@@ -88,7 +90,14 @@ async fn a_good_worker_loads_answers_counts_and_unloads() {
     let stage = Stage::with("good");
     let engine = stage.engine();
     assert_eq!(*engine.status().borrow(), EngineStatus::Empty);
-    assert_eq!(engine.load(vec![stage.model()], None).await.unwrap().context, 100);
+    assert_eq!(
+        engine
+            .load(Chosen::files(vec![stage.model()]))
+            .await
+            .unwrap()
+            .context,
+        100
+    );
     assert!(matches!(&*engine.status().borrow(), EngineStatus::Ready(ready) if ready.backend == "paper"));
     let (text, end) = to_the_end(engine.generate(hello())).await;
     assert_eq!(text, words(20));
@@ -147,7 +156,11 @@ async fn garbage_between_events_is_passed_over() {
 async fn a_silent_worker_is_given_up() {
     let mut stage = Stage::with("silent");
     stage.config.hello_within = Duration::from_millis(300);
-    let error = stage.engine().load(vec![stage.model()], None).await.unwrap_err();
+    let error = stage
+        .engine()
+        .load(Chosen::files(vec![stage.model()]))
+        .await
+        .unwrap_err();
     assert!(
         matches!(error, EngineError::Worker(WorkerError::Misbehaved { .. })),
         "{error}"
@@ -157,7 +170,11 @@ async fn a_silent_worker_is_given_up() {
 #[tokio::test]
 async fn a_worker_of_another_release_is_refused() {
     let stage = Stage::with("from_another_release");
-    let error = stage.engine().load(vec![stage.model()], None).await.unwrap_err();
+    let error = stage
+        .engine()
+        .load(Chosen::files(vec![stage.model()]))
+        .await
+        .unwrap_err();
     assert_eq!(error, WorkerError::OtherVersion { found: 99 }.into());
 }
 
@@ -165,7 +182,11 @@ async fn a_worker_of_another_release_is_refused() {
 async fn a_missing_worker_says_where_it_should_be() {
     let mut stage = Stage::with("good");
     stage.config.worker = Path::new("/nowhere/hearth-worker").to_owned();
-    let error = stage.engine().load(vec![stage.model()], None).await.unwrap_err();
+    let error = stage
+        .engine()
+        .load(Chosen::files(vec![stage.model()]))
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("hearth-worker"), "{error}");
 }
 
@@ -174,13 +195,13 @@ async fn a_file_that_fails_says_so_and_the_next_one_loads() {
     let stage = Stage::with("good");
     let engine = stage.engine();
     let gone = stage.folder.path().join("gone.gguf");
-    let error = engine.load(vec![gone.clone()], None).await.unwrap_err();
+    let error = engine.load(Chosen::files(vec![gone.clone()])).await.unwrap_err();
     assert_eq!(error, Fault::FileMissing { path: gone.clone() }.into());
     assert_eq!(
         *engine.status().borrow(),
         EngineStatus::Failed { path: gone, error }
     );
-    engine.load(vec![stage.model()], None).await.unwrap();
+    engine.load(Chosen::files(vec![stage.model()])).await.unwrap();
 }
 
 #[tokio::test]
@@ -229,7 +250,11 @@ async fn a_worker_that_dies_idle_is_restarted_once() {
 #[tokio::test]
 async fn a_worker_that_dies_loading_is_not_restarted() {
     let stage = Stage::with("dies_loading");
-    let error = stage.engine().load(vec![stage.model()], None).await.unwrap_err();
+    let error = stage
+        .engine()
+        .load(Chosen::files(vec![stage.model()]))
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("exit status 3"), "{error}");
 }
 
@@ -269,7 +294,7 @@ async fn another_model_or_an_unload_ends_what_is_going_on() {
     let engine = stage.engine();
     let loading = tokio::spawn({
         let (engine, model) = (engine.clone(), stage.model());
-        async move { engine.load(vec![model], None).await }
+        async move { engine.load(Chosen::files(vec![model])).await }
     });
     until(
         &engine,
@@ -284,7 +309,7 @@ async fn another_model_or_an_unload_ends_what_is_going_on() {
     let engine = stage.loaded().await;
     let mut reply = engine.generate(hello());
     reply.next().await;
-    engine.load(vec![stage.model()], None).await.unwrap();
+    engine.load(Chosen::files(vec![stage.model()])).await.unwrap();
     assert_eq!(
         to_the_end(reply).await.1,
         ReplyEvent::Failed(EngineError::Replaced)

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Command, EngineConfig, EngineError, EngineStatus, Question, Ready, ReplyEvent};
+use super::{Chosen, Command, EngineConfig, EngineError, EngineStatus, Question, Ready, ReplyEvent};
 use crate::process::{Worker, WorkerError};
 use crate::protocol::{ChatMessage, Event, Fault, LoadedModel, Request, RequestId};
 
@@ -42,27 +42,13 @@ struct Life {
     worker: Option<Worker>,
     /// The model in the worker's memory.
     ready: Option<Ready>,
-    /// The model the person wants, in memory or not, and its context.
+    /// The model the person wants, in memory or not.
     chosen: Option<Chosen>,
     /// A death is answered with a restart if something went well since the one before.
     may_restart: bool,
     last_id: RequestId,
     /// When the model was last of use.
     used: Instant,
-}
-
-#[derive(Clone)]
-struct Chosen {
-    files: Vec<PathBuf>,
-    draft: Vec<PathBuf>,
-    context: Option<usize>,
-}
-
-impl Chosen {
-    /// What the status names the model by.
-    fn path(&self) -> PathBuf {
-        self.files.first().cloned().unwrap_or_default()
-    }
 }
 
 /// What comes next while the worker is at work.
@@ -100,18 +86,8 @@ impl Life {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::Load {
-                files,
-                draft,
-                context,
-                done,
-            } => {
+            Command::Load { chosen, done } => {
                 self.may_restart = true;
-                let chosen = Chosen {
-                    files,
-                    draft,
-                    context,
-                };
                 let _ = done.send(self.load(chosen, None).await);
             }
             Command::Generate {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use hearth_engine::protocol::{ChatMessage, Fault, Role, Sampling, StopReason};
-use hearth_engine::{EngineError, EngineStatus, Question, ReplyEvent};
+use hearth_engine::{Chosen, EngineError, EngineStatus, Question, ReplyEvent};
 use hearth_fixtures::{BadFile, ModelFile, Script, Shape};
 
 use crate::chat::{question, to_the_end};
@@ -43,7 +43,7 @@ async fn a_scripted_model_says_its_sentence_at_every_temperature() {
 async fn the_built_in_model_answers_a_whole_conversation() {
     let stage = Stage::new();
     let bard = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/bard-Q8_0.gguf");
-    let loaded = stage.engine.load(vec![bard], None).await.unwrap();
+    let loaded = stage.engine.load(Chosen::files(vec![bard])).await.unwrap();
     assert_eq!((loaded.architecture.as_str(), loaded.context), ("qwen3", 2048));
     let mut chat = question("What is love?");
     for more in ["And what is death?", "Farewell."] {
@@ -86,7 +86,7 @@ async fn progress_rises_to_ready() {
         }
         seen
     });
-    stage.engine.load(vec![file], None).await.unwrap();
+    stage.engine.load(Chosen::files(vec![file])).await.unwrap();
     let seen = watch.await.unwrap();
     assert!(
         seen.is_sorted() && seen.iter().all(|fraction| (0.0..=1.0).contains(fraction)),
@@ -242,7 +242,7 @@ async fn bad_files_are_refused_in_words_and_the_next_file_loads() {
         bad.write(&file).unwrap();
         let error = stage
             .engine
-            .load(vec![file], None)
+            .load(Chosen::files(vec![file]))
             .await
             .expect_err(&format!("{bad:?} loaded"));
         let EngineError::Fault(fault) = &error else {
@@ -284,7 +284,7 @@ async fn bad_files_are_refused_in_words_and_the_next_file_loads() {
         );
         eprintln!("{bad:?}: {sentence}");
     }
-    stage.engine.load(vec![good], None).await.unwrap();
+    stage.engine.load(Chosen::files(vec![good])).await.unwrap();
     assert_eq!(stage.ask(question("And now?")).await.0, FOX);
 }
 
@@ -292,7 +292,11 @@ async fn bad_files_are_refused_in_words_and_the_next_file_loads() {
 async fn a_file_that_is_gone_is_named() {
     let stage = Stage::new();
     let gone = stage.file("gone.gguf");
-    let error = stage.engine.load(vec![gone.clone()], None).await.unwrap_err();
+    let error = stage
+        .engine
+        .load(Chosen::files(vec![gone.clone()]))
+        .await
+        .unwrap_err();
     assert_eq!(error, Fault::FileMissing { path: gone }.into());
 }
 
@@ -331,14 +335,18 @@ async fn a_model_split_over_files_answers_and_a_missing_part_is_named() {
     let stage = Stage::new();
     let model = ModelFile::scripted(&Script::saying(FOX).unwrap()).to_gguf();
     let files = model.write_split(stage.folder(), "fox", 3).unwrap();
-    stage.engine.load(files.clone(), None).await.unwrap();
+    stage.engine.load(Chosen::files(files.clone())).await.unwrap();
     let (text, _) = stage.ask(question("Tell me")).await;
     assert_eq!(text, FOX);
 
-    let error = stage.engine.load(files[..1].to_vec(), None).await.unwrap_err();
+    let error = stage
+        .engine
+        .load(Chosen::files(files[..1].to_vec()))
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("3 files"), "{error}");
     std::fs::remove_file(&files[2]).unwrap();
-    let error = stage.engine.load(files.clone(), None).await.unwrap_err();
+    let error = stage.engine.load(Chosen::files(files.clone())).await.unwrap_err();
     assert_eq!(
         error,
         EngineError::Fault(Fault::FileMissing {

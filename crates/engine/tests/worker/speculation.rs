@@ -1,9 +1,9 @@
 //! Drafts and what was read before make a reply come sooner, and change nothing else.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hearth_engine::protocol::{ChatMessage, ReplyStats, Role, Sampling, StopReason};
-use hearth_engine::{Question, ReplyEvent};
+use hearth_engine::{Chosen, Question, ReplyEvent};
 use hearth_fixtures::{ModelFile, Script};
 
 use crate::chat::question;
@@ -21,7 +21,7 @@ const GREEDY: Sampling = Sampling {
 async fn bard() -> Stage {
     let stage = Stage::new();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/bard-Q8_0.gguf");
-    stage.engine.load(vec![file], None).await.unwrap();
+    stage.engine.load(Chosen::files(vec![file])).await.unwrap();
     stage
 }
 
@@ -318,6 +318,14 @@ async fn a_cancelled_prompt_is_taken_up_where_it_was_left() {
     );
 }
 
+fn with_draft(target: PathBuf, draft: PathBuf) -> Chosen {
+    Chosen {
+        files: vec![target],
+        draft: vec![draft],
+        context: None,
+    }
+}
+
 /// A second model of the same family says the same, so that most of what it drafts stands.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_draft_model_changes_the_speed_and_not_the_text() {
@@ -331,11 +339,7 @@ async fn a_draft_model_changes_the_speed_and_not_the_text() {
         speculate,
         ..question("My lord, what news of the battle?")
     };
-    stage
-        .engine
-        .load_with_draft(vec![target], vec![draft], None)
-        .await
-        .unwrap();
+    stage.engine.load(with_draft(target, draft)).await.unwrap();
     let (plain, _) = stage.ask(ask(false)).await;
     let mut drafted = 0;
     for _ in 0..4 {
@@ -356,10 +360,7 @@ async fn a_draft_model_with_another_vocabulary_is_refused_in_words() {
     ModelFile::scripted(&Script::saying("Other words, as many of them.").unwrap())
         .write(&draft)
         .unwrap();
-    let refused = stage
-        .engine
-        .load_with_draft(vec![target], vec![draft], None)
-        .await;
+    let refused = stage.engine.load(with_draft(target, draft)).await;
     let Err(error) = refused else {
         panic!("it was loaded")
     };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hearth_engine::protocol::StopReason;
-use hearth_engine::{Engine, EngineConfig, Question, ReplyEvent};
+use hearth_engine::{Chosen, Engine, EngineConfig, Question, ReplyEvent};
 use hearth_fixtures::{ModelFile, Script};
 use tempfile::TempDir;
 
@@ -59,7 +59,7 @@ impl Stage {
         let stage = Self::new();
         let file = stage.file("model.gguf");
         model.write(&file).unwrap();
-        stage.engine.load(vec![file], None).await.unwrap();
+        stage.engine.load(Chosen::files(vec![file])).await.unwrap();
         stage
     }
 
