@@ -11,4 +11,5 @@ pub mod links;
 pub mod models;
 pub mod replies;
 pub mod settings;
+pub mod speculation;
 pub mod store;

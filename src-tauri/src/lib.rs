@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use tauri::{Manager, RunEvent};
 
 use crate::commands::{
-    account, chats, computer, discover, downloads, engine, library, links, models, replies, settings, store,
+    account, chats, computer, discover, downloads, engine, library, links, models, replies, settings,
+    speculation, store,
 };
 use crate::shell::Shell;
 
@@ -73,6 +74,9 @@ pub fn run() -> ExitCode {
             library::use_found_model,
             library::price_model,
             library::verify_model,
+            speculation::set_speculation,
+            speculation::measure_speculation,
+            speculation::stop_measuring,
             library::preview_delete,
             library::delete_model,
             account::hub_account,

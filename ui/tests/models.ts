@@ -156,5 +156,6 @@ export const entry = (model: Model, more: Partial<LibraryEntry> = {}): LibraryEn
   imported: false,
   verifying: null,
   damaged: false,
+  speculation: { enabled: true, draft: null, drafts: [], measured: null, measuring: null },
   ...more,
 });

@@ -111,6 +111,16 @@ test("how far back a model can look is chosen in the settings", async () => {
   expect(screen.getByRole("radio", { name: "16K" })).toBeChecked();
 });
 
+test("fewer cores can be left to a model", async () => {
+  await openWindow();
+  await userEvent.click(screen.getByTestId("settings"));
+  await settle();
+  expect(screen.getByRole("radio", { name: "All 8" })).toBeChecked();
+  fake.setSettings.mockImplementation(async (settings) => settings);
+  await userEvent.click(screen.getByRole("radio", { name: "4" }));
+  expect(fake.setSettings).toHaveBeenCalledExactlyOnceWith({ ...startOf().settings, threads: 4 });
+});
+
 // Colours and sizes need a real layout; the tokens have a test of their own.
 const check = async () =>
   (

@@ -82,7 +82,7 @@ export const startOf = (more: Partial<Start> = {}): Start => ({
   chats: [chat("a"), chat("b", "Chat b", 1000)],
   models: [bard, llama],
   engine: ready,
-  settings: { idleUnloadMinutes: 15, bandwidthLimitBytes: null, context: null },
+  settings: { idleUnloadMinutes: 15, bandwidthLimitBytes: null, context: null, threads: null },
   storeFault: null,
   version: "0.1.0",
   ...more,

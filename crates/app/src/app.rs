@@ -232,17 +232,16 @@ impl App {
     async fn after_open(&self) -> Result<(), ErrorReport> {
         let store = self.store().await?;
         store.purge_deleted_chats(KEEP_DELETED).await?;
-        self.engine.set_idle_unload(self.settings().await?.idle_unload());
+        let settings = self.settings().await?;
+        self.engine.set_idle_unload(settings.idle_unload());
+        self.set_threads(settings.threads).await?;
         self.open_speeds().await?;
         self.open_models().await?;
         self.go_online(store).await
     }
 
     fn state_of(&self, status: EngineStatus) -> EngineState {
-        let reply = self
-            .active_reply()
-            .map(|active| (active.chat_id, active.message_id));
-        EngineState::new(status, self.chosen().map(Model::from), reply)
+        EngineState::new(status, self.chosen().map(Model::from), self.active_reply())
     }
 
     async fn watch_engine(self) {

@@ -1,10 +1,10 @@
 //! This computer: what it has, what it was measured to do, and what class of model it runs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hearth_engine::EngineStatus;
+use hearth_engine::{EngineConfig, EngineStatus};
 use hearth_machine::{Machine, Speeds};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -49,6 +49,8 @@ pub(crate) struct Computer {
     seen: Mutex<Option<(Instant, Machine)>>,
     speeds: Mutex<Option<Speeds>>,
     measuring: AtomicBool,
+    /// Threads that compute; 0: as many as there are physical cores.
+    threads: AtomicUsize,
 }
 
 /// Speeds belong to one processor: a data folder may move to another computer.
@@ -97,7 +99,11 @@ impl App {
             return Err(ErrorReport::new(ErrorCode::Busy, message));
         }
         self.tell_computer().await;
-        let measured = hearth_engine::measure(&self.engine_config).await;
+        let config = EngineConfig {
+            threads: self.threads(),
+            ..(*self.engine_config).clone()
+        };
+        let measured = hearth_engine::measure(&config).await;
         self.computer.measuring.store(false, Ordering::Relaxed);
         let kept = match measured {
             Ok(speeds) => self.keep(speeds).await,
@@ -136,10 +142,34 @@ impl App {
         lock(&self.computer.speeds).clone()
     }
 
+    /// Threads that compute.
+    fn threads(&self) -> usize {
+        match self.computer.threads.load(Ordering::Relaxed) {
+            0 => self.engine_config.threads,
+            threads => threads,
+        }
+    }
+
+    /// Has so many threads compute, from the next load on; `None`: as many as there are physical cores. What was measured
+    /// with another number of them does not hold any more.
+    pub(crate) async fn set_threads(&self, threads: Option<usize>) -> Result<(), ErrorReport> {
+        if threads.unwrap_or(0)
+            == self
+                .computer
+                .threads
+                .swap(threads.unwrap_or(0), Ordering::Relaxed)
+        {
+            return Ok(());
+        }
+        self.engine.set_threads(self.threads());
+        self.open_speeds().await?;
+        self.tell_computer().await;
+        Ok(())
+    }
+
     /// Names this computer in measurements: one processor with one number of threads.
     pub(crate) async fn machine_key(&self) -> String {
-        let threads = self.engine_config.threads;
-        format!("{}, {threads} threads", self.machine().await.cpu.name)
+        format!("{}, {} threads", self.machine().await.cpu.name, self.threads())
     }
 
     /// Takes up the speeds of an earlier start, if they are this computer's.

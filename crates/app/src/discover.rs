@@ -388,7 +388,7 @@ impl App {
                 continue;
             };
             let draft_header = self.header(&draft_id, &draft.repo, variant).await?;
-            if same_vocabulary(&header, &draft_header) {
+            if same_vocabulary(header.vocabulary_hash, draft_header.vocabulary_hash) {
                 return Ok(Some(DraftSuggestion {
                     repo: entry.repo,
                     variant: entry.variant,

@@ -18,6 +18,7 @@ mod online;
 mod recommended;
 mod replies;
 mod settings;
+mod speculation;
 mod state;
 mod suggestions;
 
@@ -33,5 +34,6 @@ pub use events::{AppEvent, Subscription};
 pub use library::{DeletePreview, FoundModel, LibraryEntry, MeasuredSpeed};
 pub use models::Model;
 pub use settings::Settings;
+pub use speculation::{DraftChoice, MeasuredSpeculation, ModelSpeculation};
 pub use state::EngineState;
 pub use suggestions::Suggestion;

@@ -17,7 +17,7 @@ use ts_rs::TS;
 use crate::discover::{VariantState, first_context};
 use crate::measured::model_key;
 use crate::model_files::{read_header, shards};
-use crate::{App, AppEvent, ErrorCode, ErrorReport, Model};
+use crate::{App, AppEvent, ErrorCode, ErrorReport, Model, ModelSpeculation};
 
 /// An eye follows four times a second.
 const TELL_EVERY: Duration = Duration::from_millis(250);
@@ -45,6 +45,8 @@ pub struct LibraryEntry {
     pub verifying: Option<f64>,
     /// Its bytes are not what they should be.
     pub damaged: bool,
+    /// How its replies are speculated.
+    pub speculation: ModelSpeculation,
 }
 
 /// What was measured while a model ran here.
@@ -99,7 +101,24 @@ pub(crate) struct Shelf {
     verifying: Mutex<HashMap<String, f64>>,
     /// Models whose bytes were found wrong.
     damaged: Mutex<Vec<String>>,
+    /// The model whose speculation is measured, and how far that is, 0 to 1.
+    measuring: Mutex<Option<(String, f64)>>,
     closing: Arc<AtomicBool>,
+}
+
+impl Shelf {
+    /// How far the measurement of a model's speculation is, 0 to 1, if it runs.
+    pub(crate) fn measuring(&self, id: &str) -> Option<f64> {
+        let measuring = lock(&self.measuring);
+        measuring
+            .as_ref()
+            .filter(|(of, _)| of == id)
+            .map(|(_, fraction)| *fraction)
+    }
+
+    pub(crate) fn set_measuring(&self, measuring: Option<(String, f64)>) {
+        *lock(&self.measuring) = measuring;
+    }
 }
 
 impl App {
@@ -111,8 +130,8 @@ impl App {
         let mut records = self.store().await?.models().await?;
         records.sort_by_key(|record| (record.built_in, std::cmp::Reverse(record.last_used_at)));
         let mut entries = Vec::with_capacity(records.len());
-        for record in records {
-            entries.push(self.entry(record).await);
+        for record in &records {
+            entries.push(self.entry(record, &records).await);
         }
         Ok(entries)
     }
@@ -240,7 +259,8 @@ impl App {
     /// # Errors
     /// Why it cannot be deleted, or the store's.
     pub async fn delete_model(&self, id: &str) -> Result<(), ErrorReport> {
-        if self.chosen().is_some_and(|chosen| chosen.id == id) {
+        let uses = |chosen: ModelRecord| chosen.id == id || chosen.draft_id.as_deref() == Some(id);
+        if self.chosen().is_some_and(uses) {
             // On Windows a file that is open cannot be deleted.
             self.engine.unload().await;
         }
@@ -317,15 +337,16 @@ impl App {
         Ok(self.store().await?.remember_model(new).await?)
     }
 
-    async fn entry(&self, record: ModelRecord) -> LibraryEntry {
-        let shape = self.shape_of(&record).await;
+    async fn entry(&self, record: &ModelRecord, all: &[ModelRecord]) -> LibraryEntry {
+        let shape = self.shape_of(record).await;
         let judged = match &shape {
-            Some(shape) => Some(self.judge(&record, shape, first_context(shape)).await),
+            Some(shape) => Some(self.judge(record, shape, first_context(shape)).await),
             None => None,
         };
-        let measured = self.measured(&model_key(&record)).await;
+        let measured = self.measured(&model_key(record)).await;
+        let speculation = self.speculation_of(record, all).await;
         LibraryEntry {
-            quantisation: quantisation(&record),
+            quantisation: quantisation(record),
             parameters: shape.as_ref().map(parameters),
             repo: record.repo.clone(),
             verdict: judged,
@@ -338,14 +359,19 @@ impl App {
             imported: record.imported,
             verifying: lock(&self.shelf.verifying).get(&record.id).copied(),
             damaged: lock(&self.shelf.damaged).contains(&record.id),
-            model: record.into(),
+            speculation,
+            model: record.clone().into(),
         }
     }
 
     pub(crate) async fn judge(&self, record: &ModelRecord, shape: &Shape, context: u64) -> Verdict {
         let (machine, speeds) = (self.machine().await, self.speeds());
         let measured = self.measured(&model_key(record)).await;
-        let plan = Plan { context, draft: None };
+        let draft = self.draft_of(record).await.map(|(_, shape)| shape);
+        let plan = Plan {
+            context,
+            draft: draft.as_ref(),
+        };
         verdict(&machine, speeds.as_ref(), shape, plan, measured.as_ref())
     }
 
@@ -496,7 +522,7 @@ fn parameters(shape: &Shape) -> u64 {
     matrices + table + weights.vector_weights
 }
 
-fn paths(record: &ModelRecord) -> Vec<PathBuf> {
+pub(crate) fn paths(record: &ModelRecord) -> Vec<PathBuf> {
     record.files.iter().map(|file| file.path.clone()).collect()
 }
 

@@ -24,7 +24,7 @@ impl App {
             model_key: model_key(record),
             machine_key: self.machine_key().await,
             context: 0,
-            peak_bytes: known(loaded.peak_bytes),
+            peak_bytes: known_of(record, loaded.peak_bytes),
             decode_tokens_per_second: None,
             prompt_tokens_per_second: None,
             load_milliseconds: Some(loaded.load_milliseconds),
@@ -42,7 +42,7 @@ impl App {
                 model_key: model_key(&record),
                 machine_key: app.machine_key().await,
                 context: (stats.prompt_tokens + stats.reply_tokens) as u64,
-                peak_bytes: known(stats.peak_bytes),
+                peak_bytes: known_of(&record, stats.peak_bytes),
                 decode_tokens_per_second: speed(stats.reply_tokens, plain_speed(&stats)),
                 prompt_tokens_per_second: speed(stats.read_tokens(), stats.prompt_tokens_per_second()),
                 load_milliseconds: None,
@@ -89,6 +89,8 @@ fn plain_speed(stats: &ReplyStats) -> f64 {
     }
 }
 
-fn known(bytes: u64) -> Option<u64> {
-    (bytes > 0).then_some(bytes)
+/// The memory that a model took, where it was alone: with a draft it says nothing of either.
+fn known_of(record: &ModelRecord, bytes: u64) -> Option<u64> {
+    let alone = record.draft_id.is_none() || !record.speculates;
+    (alone && bytes > 0).then_some(bytes)
 }

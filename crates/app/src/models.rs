@@ -10,6 +10,7 @@ use hearth_store::{ModelFileRecord, ModelRecord, NewModel};
 use serde::Serialize;
 use ts_rs::TS;
 
+use crate::library::paths;
 use crate::model_files::{read_header, shards};
 use crate::{App, AppEvent, ErrorCode, ErrorReport};
 
@@ -113,7 +114,15 @@ impl App {
             self.engine.unload().await;
             self.choose(None);
         }
-        self.store().await?.forget_model(id).await?;
+        let store = self.store().await?;
+        store.forget_model(id).await?;
+        if let Some(chosen) = self
+            .chosen()
+            .filter(|chosen| chosen.draft_id.as_deref() == Some(id))
+        {
+            self.engine.unload().await;
+            self.choose(store.model(&chosen.id).await.ok());
+        }
         self.tell_models().await;
         self.tell_library().await;
         Ok(())
@@ -122,8 +131,11 @@ impl App {
     /// Loads a model and notes when.
     pub(crate) async fn load_record(&self, record: ModelRecord) -> Result<(), EngineError> {
         let chosen = Chosen {
-            files: record.files.iter().map(|file| file.path.clone()).collect(),
-            draft: Vec::new(),
+            files: paths(&record),
+            draft: self
+                .draft_of(&record)
+                .await
+                .map_or_else(Vec::new, |(draft, _)| paths(&draft)),
             context: self.context_for(&record).await,
         };
         let loaded = self.engine.load(chosen).await?;

@@ -21,7 +21,8 @@ const LONGEST_QUESTION: usize = 4 << 20;
 /// The reply in progress.
 #[derive(Clone)]
 pub(crate) struct Active {
-    pub(crate) chat_id: String,
+    /// `None` while what is written is measured and belongs to no chat.
+    pub(crate) chat_id: Option<String>,
     pub(crate) message_id: String,
     /// What the UI has been told.
     text: Arc<Mutex<String>>,
@@ -30,10 +31,25 @@ pub(crate) struct Active {
     over: watch::Receiver<()>,
 }
 
+impl Active {
+    /// Asks it to end early.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+}
+
 /// Frees the place of the reply in progress, whatever ends it.
-struct Place {
+pub(crate) struct Place {
     app: App,
+    stop: Arc<watch::Sender<bool>>,
     _over: watch::Sender<()>,
+}
+
+impl Place {
+    /// Turns true once the person wants an early end.
+    pub(crate) fn stopped(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
 }
 
 impl Drop for Place {
@@ -85,7 +101,7 @@ impl App {
                 "Only replies can be written anew.",
             ));
         };
-        let place = self.take_place(&before.chat_id)?;
+        let place = self.take_place(Some(&before.chat_id))?;
         let reply = store.begin_reply(&question, &model).await?;
         self.answer(place, reply.clone()).await?;
         Ok(reply)
@@ -94,19 +110,22 @@ impl App {
     /// Ends a reply early. One that is already over is left alone.
     pub fn stop(&self, message: &str) {
         if let Some(active) = self.active_reply().filter(|active| active.message_id == message) {
-            active.stop.send_replace(true);
+            active.stop();
         }
     }
 
     pub(crate) fn stop_reply_in(&self, chat: &str) {
-        if let Some(active) = self.active_reply().filter(|active| active.chat_id == chat) {
-            active.stop.send_replace(true);
+        if let Some(active) = self
+            .active_reply()
+            .filter(|active| active.chat_id.as_deref() == Some(chat))
+        {
+            active.stop();
         }
     }
 
     pub(crate) async fn stop_every_reply(&self) {
         if let Some(mut active) = self.active_reply() {
-            active.stop.send_replace(true);
+            active.stop();
             // An error says that the sender is gone, which is what is waited for.
             let _ = active.over.changed().await;
         }
@@ -142,30 +161,32 @@ impl App {
             return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
         }
         let model = self.model_name()?;
-        let place = self.take_place(chat)?;
+        let place = self.take_place(Some(chat))?;
         let mut turn = self.store().await?.begin_turn(chat, parent, text, &model).await?;
         turn.chat = self.name_after(&turn.chat, text).await?;
         self.answer(place, turn.reply.clone()).await?;
         Ok(turn)
     }
 
-    /// Reserves the one reply that may be in progress, so that a second click finds it taken.
-    fn take_place(&self, chat: &str) -> Result<Place, ErrorReport> {
+    /// Reserves the one reply that may be in progress, so that a second click finds it taken. `None`: it is measured.
+    pub(crate) fn take_place(&self, chat: Option<&str>) -> Result<Place, ErrorReport> {
         let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         if active.is_some() {
-            let message = "Hearth is still answering. Wait for the reply, or stop it first.";
+            let message = "Hearth is still answering or measuring. Wait for it, or stop it first.";
             return Err(ErrorReport::new(ErrorCode::Busy, message));
         }
         let (sender, over) = watch::channel(());
+        let stop = Arc::new(watch::channel(false).0);
         *active = Some(Active {
-            chat_id: chat.to_owned(),
+            chat_id: chat.map(str::to_owned),
             message_id: String::new(),
             text: Arc::default(),
-            stop: Arc::new(watch::channel(false).0),
+            stop: stop.clone(),
             over,
         });
         Ok(Place {
             app: self.clone(),
+            stop,
             _over: sender,
         })
     }
@@ -220,6 +241,7 @@ impl App {
         let mut untold = Untold {
             app: self,
             active: &active,
+            chat_id: &reply.chat_id,
             length: 0,
             text: String::new(),
         };
@@ -232,6 +254,7 @@ impl App {
             Ok(true) => {
                 let question = Question {
                     messages: spoken(history),
+                    speculate: self.chosen().is_none_or(|chosen| chosen.speculates),
                     ..Question::default()
                 };
                 let mut events = self.engine.generate(question);
@@ -277,7 +300,7 @@ impl App {
         };
         drop(place);
         self.tell(AppEvent::ReplyDone {
-            chat_id: active.chat_id.clone(),
+            chat_id: message.chat_id.clone(),
             message,
         });
         self.tell_engine();
@@ -285,7 +308,7 @@ impl App {
     }
 
     /// Sees to it that the chosen model is in memory. `false` when the person stopped waiting.
-    async fn wake(&self, stopped: &mut watch::Receiver<bool>) -> Result<bool, EngineError> {
+    pub(crate) async fn wake(&self, stopped: &mut watch::Receiver<bool>) -> Result<bool, EngineError> {
         let Some(chosen) = self.chosen() else {
             return Ok(true);
         };
@@ -317,6 +340,7 @@ impl App {
 struct Untold<'a> {
     app: &'a App,
     active: &'a Active,
+    chat_id: &'a str,
     /// UTF-16 units that it has been told.
     length: usize,
     text: String,
@@ -336,7 +360,7 @@ impl Untold<'_> {
         let offset = self.length;
         self.length += text.encode_utf16().count();
         self.app.tell(AppEvent::ReplyText {
-            chat_id: self.active.chat_id.clone(),
+            chat_id: self.chat_id.to_owned(),
             message_id: self.active.message_id.clone(),
             offset,
             text,

@@ -27,6 +27,9 @@ pub struct Settings {
     /// The context to load models with, in tokens; `None`: the engine's choice.
     #[ts(type = "number | null")]
     pub context: Option<usize>,
+    /// Threads that compute; `None`: as many as there are physical cores.
+    #[ts(type = "number | null")]
+    pub threads: Option<usize>,
 }
 
 impl Default for Settings {
@@ -35,6 +38,7 @@ impl Default for Settings {
             idle_unload_minutes: Some(15),
             bandwidth_limit_bytes: None,
             context: None,
+            threads: None,
         }
     }
 }
@@ -78,11 +82,21 @@ impl App {
             let message = "A chat needs a context of at least 512 tokens.";
             return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
         }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        if settings
+            .threads
+            .is_some_and(|threads| !(1..=cores).contains(&threads))
+        {
+            let message =
+                format!("This computer computes on 1 to {cores} threads at once. Choose a number of those.");
+            return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
+        }
         self.store().await?.set_setting(KEY, &settings).await?;
         if let Ok(online) = self.online().await {
             online.transfers.set_limit(settings.bandwidth_limit_bytes);
         }
         self.engine.set_idle_unload(settings.idle_unload());
+        self.set_threads(settings.threads).await?;
         Ok(settings)
     }
 }

@@ -4,6 +4,7 @@ use hearth_engine::EngineStatus;
 use serde::Serialize;
 use ts_rs::TS;
 
+use crate::replies::Active;
 use crate::{ErrorReport, Model};
 
 /// What the engine is doing.
@@ -49,6 +50,11 @@ pub enum EngineState {
         /// That speed as a multiple of the speed without drafts; `None` while nothing was drafted.
         speed_up: Option<f32>,
     },
+    /// The model's speed is being measured.
+    Measuring {
+        /// Which.
+        model: Model,
+    },
     /// The model is not in memory; the next question loads it.
     Asleep {
         /// Which.
@@ -65,7 +71,7 @@ pub enum EngineState {
 
 impl EngineState {
     /// Joins what the supervisor says with the model that was chosen and the reply in progress.
-    pub(crate) fn new(status: EngineStatus, model: Option<Model>, reply: Option<(String, String)>) -> Self {
+    pub(crate) fn new(status: EngineStatus, model: Option<Model>, active: Option<Active>) -> Self {
         let Some(model) = model else {
             return match status {
                 EngineStatus::Failed { error, .. } => Self::Failed {
@@ -75,7 +81,9 @@ impl EngineState {
                 _ => Self::NoModel,
             };
         };
+        let measuring = active.as_ref().is_some_and(|active| active.chat_id.is_none());
         match status {
+            EngineStatus::Ready(_) | EngineStatus::Answering { .. } if measuring => Self::Measuring { model },
             EngineStatus::Empty | EngineStatus::Asleep { .. } => Self::Asleep { model },
             EngineStatus::Loading { fraction, after, .. } => Self::Loading {
                 model,
@@ -97,8 +105,12 @@ impl EngineState {
                 speed_up,
             } => {
                 let (context, backend) = (ready.model.context, ready.backend);
-                match reply {
-                    Some((chat_id, message_id)) => Self::Answering {
+                match active {
+                    Some(Active {
+                        chat_id: Some(chat_id),
+                        message_id,
+                        ..
+                    }) => Self::Answering {
                         model,
                         context,
                         backend,
@@ -107,7 +119,7 @@ impl EngineState {
                         tokens_per_second,
                         speed_up,
                     },
-                    None => Self::Ready {
+                    _ => Self::Ready {
                         model,
                         context,
                         backend,

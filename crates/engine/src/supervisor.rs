@@ -222,6 +222,7 @@ enum Command {
         done: oneshot::Sender<()>,
     },
     IdleUnload(Option<Duration>),
+    Threads(usize),
 }
 
 /// The engine. Cheap to clone. The worker ends when the last clone is dropped.
@@ -290,6 +291,11 @@ impl Engine {
     /// Sets how long a model may go unused before it is unloaded.
     pub fn set_idle_unload(&self, after: Option<Duration>) {
         self.command(Command::IdleUnload(after));
+    }
+
+    /// Sets how many threads compute, from the next load on.
+    pub fn set_threads(&self, threads: usize) {
+        self.command(Command::Threads(threads));
     }
 
     fn command(&self, command: Command) {

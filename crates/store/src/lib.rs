@@ -7,17 +7,7 @@
 //! # After changing a query or a migration
 //!
 //! Queries are checked while compiling, against `.sqlx/` beside this crate's `Cargo.toml`, so a fresh
-//! clone needs no database. To write `.sqlx/` anew, make an empty database of the new schema and let
-//! the query macros look at it (any SQLite shell will do; sqlx's own command line tool is not needed):
-//!
-//! ```sh
-//! DB="${TMPDIR:-/tmp}/hearth-schema.db"
-//! rm -f "$DB" crates/store/.sqlx/*.json
-//! cat crates/store/migrations/*.sql | sqlite3 "$DB"
-//! touch crates/store/src/lib.rs
-//! DATABASE_URL="sqlite:$DB" SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$PWD/crates/store/.sqlx" \
-//!     cargo check -p hearth-store --tests
-//! ```
+//! clone needs no database. `cargo xtask sqlx` writes it anew.
 //!
 //! `tests/store/queries.rs` fails when `.sqlx/` and the migrations disagree.
 
@@ -34,6 +24,7 @@ mod pages;
 mod reply_writer;
 mod set_aside;
 mod settings;
+mod speculation;
 mod store;
 mod transfers;
 mod turns;
@@ -44,6 +35,7 @@ pub use measurements::{Measurement, NewMeasurement};
 pub use models::{ModelFileRecord, ModelRecord, NewModel};
 pub use pages::CachedPage;
 pub use reply_writer::{FLUSH_INTERVAL, ReplyWriter};
+pub use speculation::{SpeculationKey, SpeculationMeasurement};
 pub use store::Store;
 pub use transfers::{
     NewTransfer, NewTransferFile, Segment, TransferCause, TransferFailure, TransferFile, TransferRecord,

@@ -28,6 +28,10 @@ pub struct ModelRecord {
     pub built_in: bool,
     /// Whether its files are the person's own or another program's, which Hearth never deletes.
     pub imported: bool,
+    /// Whether its replies are speculated.
+    pub speculates: bool,
+    /// The id of the smaller model that drafts for it, if one does.
+    pub draft_id: Option<String>,
     /// When it was first remembered, in milliseconds since 1970.
     pub created_at: i64,
     /// When it was last loaded, in milliseconds since 1970.
@@ -202,7 +206,8 @@ impl Store {
     ) -> Result<Vec<ModelRecord>, StoreError> {
         let rows = sqlx::query!(
             r#"SELECT m.id, m.name, m.repo, m.revision, m.built_in AS "built_in: bool",
-                      m.imported AS "imported: bool", m.created_at, m.last_used_at,
+                      m.imported AS "imported: bool", m.speculates AS "speculates: bool", m.draft_id,
+                      m.created_at, m.last_used_at,
                       (SELECT json_group_array(json_object(
                            'path', f.path, 'sizeBytes', f.size_bytes, 'sha256', f.sha256
                        ) ORDER BY f.ordinal)
@@ -226,6 +231,8 @@ impl Store {
             revision: row.revision,
             built_in: row.built_in,
             imported: row.imported,
+            speculates: row.speculates,
+            draft_id: row.draft_id,
             created_at: row.created_at,
             last_used_at: row.last_used_at,
         });

@@ -33,7 +33,12 @@ export class Hearth {
   version = $state("");
   engine = $state.raw<EngineState>({ state: "noModel" });
   models = $state.raw<Model[]>([]);
-  settings = $state.raw<Settings>({ idleUnloadMinutes: null, bandwidthLimitBytes: null, context: null });
+  settings = $state.raw<Settings>({
+    idleUnloadMinutes: null,
+    bandwidthLimitBytes: null,
+    context: null,
+    threads: null,
+  });
   /** What the main part of the window shows. */
   place = $state<Place>("chat");
   /** Counts the wishes to write, for the composer to take the focus. */
@@ -84,7 +89,7 @@ export class Hearth {
 
   /** What someone without a model is shown. */
   lookAround(): void {
-    if (!this.computer.found) void this.computer.look();
+    this.computer.lookOnce();
     if (this.discover.suggestions === null) void this.discover.suggest();
   }
 

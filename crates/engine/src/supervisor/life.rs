@@ -110,6 +110,7 @@ impl Life {
                 let _ = done.send(());
             }
             Command::IdleUnload(after) => self.config.idle_unload = after,
+            Command::Threads(threads) => self.config.threads = threads,
         }
     }
 
@@ -328,6 +329,7 @@ impl Life {
                 }
                 Some(Command::Count { done, .. }) => drop(done.send(Err(Fault::Busy.into()))),
                 Some(Command::IdleUnload(after)) => self.config.idle_unload = after,
+                Some(Command::Threads(threads)) => self.config.threads = threads,
             }
         }
     }

@@ -353,10 +353,8 @@ fn a_draft_takes_its_own_room_and_the_target_s_tokens() {
         alone.memory.peak_bytes + both.memory.draft_bytes
     );
 
-    let (mut one, mut other) = (model("Qwen3 8B").q4_k_m(), model("Qwen3 0.6B").q4_k_m());
-    assert!(same_vocabulary(&one, &other));
-    other.vocabulary_hash = Some([8; 32]);
-    assert!(!same_vocabulary(&one, &other));
-    (one.vocabulary_hash, other.vocabulary_hash) = (None, None);
-    assert!(!same_vocabulary(&one, &other));
+    let (one, other) = (model("Qwen3 8B").q4_k_m(), model("Qwen3 0.6B").q4_k_m());
+    assert!(same_vocabulary(one.vocabulary_hash, other.vocabulary_hash));
+    assert!(!same_vocabulary(one.vocabulary_hash, Some([8; 32])));
+    assert!(!same_vocabulary(None, None));
 }

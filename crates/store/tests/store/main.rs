@@ -15,6 +15,7 @@ mod queries;
 mod read_only;
 mod replies;
 mod settings;
+mod speculation;
 mod transfers;
 mod tree;
 mod tree_properties;

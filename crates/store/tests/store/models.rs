@@ -6,7 +6,7 @@ use hearth_store::{ModelFileRecord, NewModel, StoreError};
 
 use crate::Home;
 
-fn file(folder: &Path, name: &str) -> NewModel {
+pub fn file(folder: &Path, name: &str) -> NewModel {
     shards(folder, name, &[name])
 }
 

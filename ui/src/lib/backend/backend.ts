@@ -10,6 +10,7 @@ import type { HubPage } from "./bindings/HubPage";
 import type { HubQuery } from "./bindings/HubQuery";
 import type { LibraryEntry } from "./bindings/LibraryEntry";
 import type { Message } from "./bindings/Message";
+import type { MeasuredSpeculation } from "./bindings/MeasuredSpeculation";
 import type { Model } from "./bindings/Model";
 import type { RepoPage } from "./bindings/RepoPage";
 import type { Settings } from "./bindings/Settings";
@@ -95,6 +96,13 @@ export const useFoundModel = (id: string) => invoke<Model>("use_found_model", { 
 /** The verdict on a model of the library at another context, in tokens. */
 export const priceModel = (id: string, context: number) => invoke<Verdict>("price_model", { id, context });
 /** Reads the files and compares their hashes. Progress and outcome arrive as library events. */
+/** Whether replies are speculated, and which model drafts. */
+export const setSpeculation = (id: string, enabled: boolean, draft: string | null) =>
+  invoke<void>("set_speculation", { id, enabled, draft });
+/** `null` when it was stopped. */
+export const measureSpeculation = (id: string) =>
+  invoke<MeasuredSpeculation | null>("measure_speculation", { id });
+export const stopMeasuring = () => invoke<void>("stop_measuring");
 export const verifyModel = (id: string) => invoke<void>("verify_model", { id });
 export const previewDelete = (id: string) => invoke<DeletePreview>("preview_delete", { id });
 export const deleteModel = (id: string) => invoke<void>("delete_model", { id });

@@ -21,6 +21,11 @@ export class Computer {
     return this.attempt(backend.thisComputer);
   }
 
+  /** Looks where nobody has looked yet. */
+  lookOnce(): void {
+    if (!this.found) void this.look();
+  }
+
   async measure(): Promise<void> {
     if (this.measuring) return;
     this.asked = true;

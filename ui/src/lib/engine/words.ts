@@ -30,6 +30,8 @@ export function engineWords(engine: EngineState): string {
       return engine.tokensPerSecond === null
         ? "Reading your question…"
         : `Answering · ${speedNow(engine.tokensPerSecond, engine.speedUp)}`;
+    case "measuring":
+      return "Measuring its speed";
     case "asleep":
       return "Asleep — wakes with your next question";
     case "failed":
@@ -86,6 +88,8 @@ export function whyNoSend(engine: EngineState, chatId: string | null): string | 
       return `${engine.model.name} is loading.`;
     case "answering":
       return engine.chatId === chatId ? null : "Another chat is being answered.";
+    case "measuring":
+      return `${engine.model.name} is being measured.`;
     case "failed":
       return engine.model ? null : "Choose a model to begin.";
     default:

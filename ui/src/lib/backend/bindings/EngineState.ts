@@ -57,7 +57,11 @@ tokensPerSecond: number | null,
 /**
  * That speed as a multiple of the speed without drafts; `None` while nothing was drafted.
  */
-speedUp: number | null, } | { "state": "asleep", 
+speedUp: number | null, } | { "state": "measuring", 
+/**
+ * Which.
+ */
+model: Model, } | { "state": "asleep", 
 /**
  * Which.
  */

@@ -15,4 +15,8 @@ bandwidthLimitBytes: number | null,
 /**
  * The context to load models with, in tokens; `None`: the engine's choice.
  */
-context: number | null, };
+context: number | null, 
+/**
+ * Threads that compute; `None`: as many as there are physical cores.
+ */
+threads: number | null, };
