@@ -57,6 +57,7 @@ describe("a context", () => {
 
 describe("parameters", () =>
   cases(billions, [
+    [326_000, "326 thousand"],
     [1.8e6, "2 million"],
     [494e6, "494 million"],
     [1.24e9, "1.2 billion"],

@@ -13,3 +13,4 @@ mod keyboard;
 mod models;
 mod replies;
 mod second_start;
+mod speculation;

@@ -18,6 +18,12 @@ pub fn counting() -> Result<ModelFile> {
     Ok(slow(ModelFile::scripted(&Script::counting(LAST)?)))
 }
 
+/// Says these letters, none of them twice, a token each.
+pub fn spelling(letters: &str) -> Result<ModelFile> {
+    let script = Script::pieces(letters.chars().map(String::from))?;
+    Ok(slow(ModelFile::scripted(&script)))
+}
+
 fn slow(model: ModelFile) -> ModelFile {
     let shape = Shape {
         layers: 12,

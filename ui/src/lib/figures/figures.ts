@@ -54,6 +54,7 @@ export function pages(count: number): string {
 
 /** "8 billion", of parameters. */
 export function billions(parameters: number): string {
+  if (parameters < 0.95e6) return `${Math.round(parameters / 1e3)} thousand`;
   if (parameters < 0.95e9) return `${Math.round(parameters / 1e6)} million`;
   const value = parameters / 1e9;
   return `${value < 10 ? value.toFixed(1).replace(/\.0$/, "") : Math.round(value)} billion`;
