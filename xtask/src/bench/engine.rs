@@ -5,6 +5,8 @@ mod peer;
 mod report;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -29,18 +31,51 @@ const PROMPT: Wanted = Wanted {
     prompt_tokens: 512,
     reply_tokens: 2,
 };
+/// A chat that has gone on for a while.
+const LONG: Wanted = Wanted {
+    prompt_tokens: 2048,
+    reply_tokens: 32,
+};
 /// A long chat, for the decode speed at the end of it.
 const DEEP: Wanted = Wanted {
     prompt_tokens: 4096,
     reply_tokens: 32,
 };
-/// A prompt eight times as long costs each token more attention: about this much.
-const DEEP_SLOWER: f64 = 1.7;
+/// A prompt that is so many times as long costs each token more attention: about this much.
+const LONGER_SLOWER: f64 = 1.7;
+
+/// What is compared beside the rounds: each once, as far as the time allows.
+const SCENES: [Scene; 3] = [
+    Scene {
+        name: "beside a busy program",
+        wanted: SHORT,
+        busy: true,
+    },
+    Scene {
+        name: "a chat of 2,048 tokens",
+        wanted: LONG,
+        busy: false,
+    },
+    Scene {
+        name: "a chat of 4,096 tokens",
+        wanted: DEEP,
+        busy: false,
+    },
+];
+
+/// A prompt and its reply under other conditions than those of the rounds.
+#[derive(Clone, Copy)]
+struct Scene {
+    name: &'static str,
+    wanted: Wanted,
+    /// Beside a program that keeps one core busy.
+    busy: bool,
+}
 
 #[derive(Parser)]
 #[command(name = "cargo xtask bench engine --")]
 struct Arguments {
-    /// One model and one round, and no long context: about two minutes.
+    /// One model and one round, and nothing beside it: about two minutes.
     #[arg(long)]
     quick: bool,
     /// The models to measure, by name and separated by commas.
@@ -49,7 +84,7 @@ struct Arguments {
     /// How often each engine has its turn with each model.
     #[arg(long)]
     rounds: Option<usize>,
-    /// No long context is begun that would probably end after this many minutes.
+    /// Nothing is begun after the rounds that would probably end after this many minutes.
     #[arg(long, default_value_t = 24)]
     minutes: u64,
     /// A worker to measure in place of this checkout's.
@@ -102,7 +137,8 @@ struct Measured {
     model: &'static BenchModel,
     path: PathBuf,
     rounds: Vec<Pair>,
-    deep: Option<Pair>,
+    /// In the order of [`SCENES`].
+    scenes: [Option<Pair>; SCENES.len()],
 }
 
 /// Measures both engines on models of published shapes and random weights.
@@ -112,7 +148,7 @@ pub fn run(options: &BenchOptions) -> Result<Metrics> {
     let arguments = Arguments::parse_from(words);
     let rounds = arguments
         .rounds
-        .unwrap_or(if arguments.quick { 1 } else { 3 })
+        .unwrap_or(if arguments.quick { 1 } else { 5 })
         .max(1);
     let budget = Duration::from_secs(arguments.minutes * 60);
 
@@ -138,7 +174,7 @@ pub fn run(options: &BenchOptions) -> Result<Metrics> {
                 model,
                 path,
                 rounds,
-                deep: None,
+                scenes: [const { None }; SCENES.len()],
             });
         }
     }
@@ -146,17 +182,20 @@ pub fn run(options: &BenchOptions) -> Result<Metrics> {
         bail!("no model could be measured: see the lines above for what each of them needs");
     }
     // Last, because it takes longest, and only as far as the time allows.
-    for of_model in measured.iter_mut().filter(|_| !arguments.quick) {
-        let expected = expected_deep(&of_model.rounds);
-        if start.elapsed() + expected > budget {
-            let minutes = (expected.as_secs_f64() / 60.0).ceil();
-            println!(
-                "{}: the long context is left out, it would take about {minutes:.0} minutes (see --minutes)",
-                of_model.model.name
-            );
-            continue;
+    let scenes = if arguments.quick { &[][..] } else { &SCENES };
+    for (index, scene) in scenes.iter().enumerate() {
+        for of_model in &mut measured {
+            let expected = expected(scene, &of_model.rounds);
+            if start.elapsed() + expected > budget {
+                let minutes = (expected.as_secs_f64() / 60.0).ceil();
+                println!(
+                    "{}: {} is left out, it would take about {minutes:.0} minutes (see --minutes)",
+                    of_model.model.name, scene.name
+                );
+                continue;
+            }
+            of_model.scenes[index] = Some(bench.scene(scene, of_model)?);
         }
-        of_model.deep = Some(bench.deep(of_model.model, &of_model.path)?);
     }
     println!("\n{}", report::table(&measured, bench.config.threads));
     println!("It took {:.0} minutes.", start.elapsed().as_secs_f64() / 60.0);
@@ -180,10 +219,12 @@ impl Bench<'_> {
         (1..=count).map(one).collect()
     }
 
-    /// A long chat, once.
-    fn deep(&self, model: &BenchModel, path: &Path) -> Result<Pair> {
-        let pair = self.turns(path, DEEP.prompt_tokens + 4 * DEEP.reply_tokens, &[DEEP])?;
-        println!("{}", report::deep(model.name, &pair));
+    fn scene(&self, scene: &Scene, measured: &Measured) -> Result<Pair> {
+        let neighbour = scene.busy.then(Neighbour::start);
+        let context = scene.wanted.prompt_tokens + 4 * scene.wanted.reply_tokens;
+        let pair = self.turns(&measured.path, context, &[scene.wanted])?;
+        drop(neighbour);
+        println!("{}", report::scene(measured.model.name, scene, &pair));
         Ok(pair)
     }
 
@@ -217,8 +258,30 @@ impl Bench<'_> {
     }
 }
 
-/// About how long both engines will take over the long context, from the rounds before.
-fn expected_deep(rounds: &[Pair]) -> Duration {
+/// A thread that keeps one core busy until it is dropped.
+struct Neighbour(Arc<AtomicBool>);
+
+impl Neighbour {
+    fn start() -> Self {
+        let leave = Arc::new(AtomicBool::new(false));
+        let left = leave.clone();
+        std::thread::spawn(move || {
+            while !left.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
+        Self(leave)
+    }
+}
+
+impl Drop for Neighbour {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// About how long both engines will take over a scene, from the rounds before.
+fn expected(scene: &Scene, rounds: &[Pair]) -> Duration {
     let seconds = |side: fn(&Pair) -> &Session| {
         let prompt = median(
             rounds
@@ -230,8 +293,8 @@ fn expected_deep(rounds: &[Pair]) -> Duration {
                 .iter()
                 .map(|pair| side(pair).replies[0].decode_milliseconds),
         );
-        let longer = DEEP.prompt_tokens as f64 / PROMPT.prompt_tokens as f64;
-        (prompt.unwrap_or_default() * longer * DEEP_SLOWER + decode.unwrap_or_default()) / 1000.0
+        let longer = scene.wanted.prompt_tokens as f64 / PROMPT.prompt_tokens as f64;
+        (prompt.unwrap_or_default() * longer * LONGER_SLOWER + decode.unwrap_or_default()) / 1000.0
     };
-    Duration::from_secs_f64(seconds(|pair| &pair.hearth) + seconds(|pair| &pair.peer) / DEEP_SLOWER)
+    Duration::from_secs_f64(seconds(|pair| &pair.hearth) + seconds(|pair| &pair.peer) / LONGER_SLOWER)
 }

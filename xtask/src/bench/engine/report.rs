@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sysinfo::System;
 
-use super::{DEEP, Measured, PROMPT, Pair, SHORT, Session};
+use super::{DEEP, LONG, Measured, PROMPT, Pair, SHORT, Scene, Session, Wanted};
 use crate::bench::machine;
 use crate::bench::median::median;
 
@@ -15,80 +15,99 @@ struct Column {
     metric: &'static str,
     /// The number in a session of the kind that the column is about.
     value: fn(&Session) -> Option<f64>,
-    /// Whether the session is that of the long context.
-    deep: bool,
+    /// Which of [`SCENES`] the session is of; `None`: of the rounds.
+    scene: Option<usize>,
     decimals: usize,
 }
 
 fn columns() -> Vec<Column> {
-    let gigabytes = |session: &Session| Some(session.peak_memory as f64 / 1e9);
-    let column = |title: String, metric, value, deep, decimals| Column {
+    let column = |title: String, metric, value, scene, decimals| Column {
         title,
         metric,
         value,
-        deep,
+        scene,
         decimals,
     };
+    let decode_after = |wanted: Wanted| format!("decode after {}, tok/s", wanted.prompt_tokens);
+    let prompt_of = |wanted: Wanted| format!("prompt of {}, tok/s", wanted.prompt_tokens);
     vec![
         column(
-            format!("prompt of {}, tok/s", PROMPT.prompt_tokens),
+            prompt_of(PROMPT),
             "prompt_ratio",
-            |session| {
-                session
-                    .replies
-                    .get(1)
-                    .map(|reply| reply.prompt_tokens_per_second())
-            },
-            false,
+            |session| prompt(session, 1),
+            None,
             1,
         ),
         column(
-            format!("decode after {}, tok/s", SHORT.prompt_tokens),
+            prompt_of(LONG),
+            "prompt_2k_ratio",
+            |session| prompt(session, 0),
+            Some(1),
+            1,
+        ),
+        column(
+            decode_after(SHORT),
             "decode_ratio",
-            short_decode,
-            false,
+            |session| decode(session, SHORT),
+            None,
             1,
         ),
         column(
-            format!("decode after {}, tok/s", DEEP.prompt_tokens),
+            decode_after(LONG),
+            "decode_2k_ratio",
+            |session| decode(session, LONG),
+            Some(1),
+            1,
+        ),
+        column(
+            decode_after(DEEP),
             "decode_4k_ratio",
-            deep_decode,
-            true,
+            |session| decode(session, DEEP),
+            Some(2),
+            1,
+        ),
+        column(
+            "decode beside a busy program, tok/s".to_owned(),
+            "decode_busy_ratio",
+            |session| decode(session, SHORT),
+            Some(0),
             1,
         ),
         column(
             "peak memory, GB".to_owned(),
             "peak_memory_ratio",
             gigabytes,
-            false,
+            None,
             2,
         ),
         column(
             format!("peak at {}, GB", DEEP.prompt_tokens),
             "peak_memory_4k_ratio",
             gigabytes,
-            true,
+            Some(2),
             2,
         ),
         column(
             "load, s".to_owned(),
             "load_ratio",
             |session| Some(session.load_milliseconds / 1e3),
-            false,
+            None,
             1,
         ),
     ]
 }
 
-fn short_decode(session: &Session) -> Option<f64> {
-    decode(session, &SHORT)
+fn gigabytes(session: &Session) -> Option<f64> {
+    Some(session.peak_memory as f64 / 1e9)
 }
 
-fn deep_decode(session: &Session) -> Option<f64> {
-    decode(session, &DEEP)
+/// Speed of reading a session's prompt of this number.
+fn prompt(session: &Session, reply: usize) -> Option<f64> {
+    Some(session.replies.get(reply)?.prompt_tokens_per_second())
 }
 
-fn decode(session: &Session, wanted: &super::Wanted) -> Option<f64> {
+/// Speed of writing a session's first reply.
+fn decode(session: &Session, wanted: Wanted) -> Option<f64> {
     let reply = session.replies.first().filter(|reply| wanted.is_met_by(reply))?;
     Some(reply.decode_tokens_per_second())
 }
@@ -96,10 +115,9 @@ fn decode(session: &Session, wanted: &super::Wanted) -> Option<f64> {
 impl Column {
     /// Hearth's median and llama.cpp's.
     fn medians(&self, measured: &Measured) -> (Option<f64>, Option<f64>) {
-        let pairs: Vec<&Pair> = if self.deep {
-            measured.deep.iter().collect()
-        } else {
-            measured.rounds.iter().collect()
+        let pairs: Vec<&Pair> = match self.scene {
+            Some(scene) => measured.scenes[scene].iter().collect(),
+            None => measured.rounds.iter().collect(),
         };
         (
             median(pairs.iter().filter_map(|pair| (self.value)(&pair.hearth))),
@@ -129,14 +147,11 @@ pub fn machine(threads: usize) -> String {
 /// One line after each round.
 pub fn round(model: &str, round: usize, rounds: usize, pair: &Pair) -> String {
     let side = |session: &Session| {
-        let prompt = session
-            .replies
-            .get(1)
-            .map_or(0.0, |reply| reply.prompt_tokens_per_second());
-        let decode =
-            short_decode(session).map_or_else(|| "too short".to_owned(), |speed| format!("{speed:.1}"));
         let (memory, load) = (session.peak_memory as f64 / 1e9, session.load_milliseconds / 1e3);
-        format!("prompt {prompt:.1}, decode {decode} tok/s, {memory:.2} GB, loaded in {load:.1} s")
+        format!(
+            "{}, {memory:.2} GB, loaded in {load:.1} s",
+            speeds(session, 1, SHORT)
+        )
     };
     format!(
         "{model}, round {round} of {rounds}: Hearth {}; llama.cpp {}",
@@ -145,23 +160,22 @@ pub fn round(model: &str, round: usize, rounds: usize, pair: &Pair) -> String {
     )
 }
 
-/// One line after the long context.
-pub fn deep(model: &str, pair: &Pair) -> String {
-    let side = |session: &Session| {
-        let prompt = session
-            .replies
-            .first()
-            .map_or(0.0, |reply| reply.prompt_tokens_per_second());
-        let decode =
-            deep_decode(session).map_or_else(|| "too short".to_owned(), |speed| format!("{speed:.1}"));
-        format!("prompt {prompt:.1}, decode {decode} tok/s")
-    };
-    let tokens = DEEP.prompt_tokens;
+/// One line after each scene.
+pub fn scene(model: &str, scene: &Scene, pair: &Pair) -> String {
+    let side = |session: &Session| speeds(session, 0, scene.wanted);
     format!(
-        "{model}, context of {tokens}: Hearth {}; llama.cpp {}",
+        "{model}, {}: Hearth {}; llama.cpp {}",
+        scene.name,
         side(&pair.hearth),
         side(&pair.peer)
     )
+}
+
+fn speeds(session: &Session, prompt_of: usize, wanted: Wanted) -> String {
+    let prompt = prompt(session, prompt_of).unwrap_or_default();
+    let decode =
+        decode(session, wanted).map_or_else(|| "too short".to_owned(), |speed| format!("{speed:.1}"));
+    format!("prompt {prompt:.1}, decode {decode} tok/s")
 }
 
 /// A Markdown table, and what its numbers are.
@@ -207,11 +221,10 @@ pub fn table(measured: &[Measured], threads: usize) -> String {
         .unwrap_or_default();
     table
         + &format!(
-            "\nMedians of the rounds ({rounds}) in which the engines take turns, each in a new process; the context of {} once. \
-         Replies of {} tokens ({} there), the most probable token always, {threads} threads, random weights. \
+            "\nMedians of the rounds ({rounds}) in which the engines take turns, each in a new process; long chats and the busy \
+         program, which keeps one core, once. Replies of {} tokens ({} in long chats), the most probable token always, {threads} threads, random weights. \
          Load: from the request to ready, the file in the system's cache. Memory: resident at most, beyond the \
          process before the load.\n{}\n",
-            DEEP.prompt_tokens,
             SHORT.reply_tokens,
             DEEP.reply_tokens,
             machine::describe(),
@@ -263,7 +276,7 @@ mod tests {
             model,
             path: "model.gguf".into(),
             rounds: speeds.iter().map(pair).collect(),
-            deep: None,
+            scenes: [None, None, None],
         }
     }
 
@@ -295,11 +308,11 @@ mod tests {
     fn the_table_has_a_row_for_each_engine_and_one_for_the_ratio() {
         let table = table(&[measured(&[(5.0, 10.0)])], 2);
         assert!(
-            table.contains("| llama-1b-q4_k_m | Hearth | 5.0 | 5.0 |  | 1.07 |  | 0.0 |"),
+            table.contains("| llama-1b-q4_k_m | Hearth | 5.0 |  | 5.0 |  |  |  | 1.07 |  | 0.0 |"),
             "{table}"
         );
         assert!(
-            table.contains("| llama-1b-q4_k_m | ratio | 0.50 | 0.50 |  | 1.00 |  | 0.50 |"),
+            table.contains("| llama-1b-q4_k_m | ratio | 0.50 |  | 0.50 |  |  |  | 1.00 |  | 0.50 |"),
             "{table}"
         );
     }
