@@ -3,21 +3,27 @@
 use core::arch::x86_64::*;
 
 use crate::activations::Block;
-use crate::kernels::{for_rows, half, kernel, load16, load32, scales_and_minima};
-use crate::multiply::{Acts, Kernels, Kind, PANEL, PIECE, Products};
+use crate::blocks::{Kind, scales_and_minima};
+use crate::kernels::{eight_of, for_rows, half, kernel, load16, load32, sums_of_32};
+use crate::multiply::{Acts, Kernels, ManyKernel, PANEL, PIECE, Products};
+use crate::packed::{Packed, packing};
 
 /// The kernel for a kind of weights, if the processor has what it takes.
 pub fn kernels(kind: Kind) -> Option<Kernels> {
     let able = is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("fma")
         && is_x86_feature_detected!("f16c");
-    let kernels: Kernels = match kind {
+    let few = match kind {
         Kind::Q4K => for_rows!(q4_k),
         Kind::Q5K => for_rows!(q5_k),
         Kind::Q6K => for_rows!(q6_k),
         Kind::Q8_0 => for_rows!(q8_0),
     };
-    able.then_some(kernels)
+    let many = packing(kind).map(|packing| match packing.chunks {
+        2 => (packing, &MANY_BY_2[..]),
+        _ => (packing, &MANY_BY_4[..]),
+    });
+    able.then_some(Kernels { few, many })
 }
 
 /// The `part`th 32 activations of a block.
@@ -60,6 +66,63 @@ unsafe fn add<const ROWS: usize>(
             // SAFETY: there are sixteen sums.
             let sums = unsafe { _mm256_loadu_ps(act.sums.as_ptr().add(8 * half)) };
             *total = _mm256_fnmadd_ps(*offsets, sums, *total);
+        }
+    }
+}
+
+static MANY_BY_2: [ManyKernel; 4] = [many::<1, 2>, many::<2, 2>, many::<3, 2>, many::<4, 2>];
+static MANY_BY_4: [ManyKernel; 4] = [many::<1, 4>, many::<2, 4>, many::<3, 4>, many::<4, 4>];
+
+/// A kernel for many rows of activations, for weights of which `CHUNKS` times eight columns share a scale: four of the eight
+/// rows of weights after the other four.
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn many<const ROWS: usize, const CHUNKS: usize>(
+    packed: &[Packed],
+    acts: Acts,
+    totals: &mut [[f32; 16]],
+) {
+    for half in 0..2 {
+        // SAFETY: eight numbers each.
+        let mut sums: [_; ROWS] =
+            std::array::from_fn(|row| unsafe { _mm256_loadu_ps(totals[row][8 * half..].as_ptr()) });
+        for (place, packed) in packed.iter().enumerate() {
+            // SAFETY: the caller's.
+            let blocks: [&Block; ROWS] = std::array::from_fn(|row| unsafe { acts.block(row, place) });
+            let mut steps = [_mm256_setzero_si256(); ROWS];
+            for (group, scales) in packed.scales.iter().enumerate().take(32 / CHUNKS) {
+                let mut pairs = [_mm256_setzero_si256(); ROWS];
+                for chunk in CHUNKS * group..CHUNKS * (group + 1) {
+                    let weights = load32(&packed.bytes[chunk], 32 * half);
+                    for (pairs, block) in pairs.iter_mut().zip(blocks) {
+                        let acts = _mm256_set1_epi64x(eight_of(block, chunk));
+                        *pairs = _mm256_add_epi16(*pairs, _mm256_maddubs_epi16(weights, acts));
+                    }
+                }
+                // SAFETY: sixteen numbers of 16 bits.
+                let scales = unsafe { _mm256_loadu_si256(scales[16 * half..].as_ptr().cast()) };
+                for (steps, pairs) in steps.iter_mut().zip(pairs) {
+                    *steps = _mm256_add_epi32(*steps, _mm256_madd_epi16(pairs, scales));
+                }
+            }
+            // SAFETY: eight numbers.
+            let worth = unsafe { _mm256_loadu_ps(packed.steps[8 * half..].as_ptr()) };
+            for (row, (sum, steps)) in sums.iter_mut().zip(steps).enumerate() {
+                // SAFETY: the caller's.
+                let scale = _mm256_set1_ps(unsafe { acts.scale(row, place) });
+                *sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(steps), _mm256_mul_ps(worth, scale), *sum);
+            }
+            for (part, offsets) in packed.offsets.iter().enumerate() {
+                // SAFETY: eight numbers.
+                let offsets = unsafe { _mm256_loadu_ps(offsets[8 * half..].as_ptr()) };
+                for (sum, block) in sums.iter_mut().zip(blocks) {
+                    let both = _mm256_castsi256_ps(_mm256_set1_epi64x(sums_of_32(block, part)));
+                    *sum = _mm256_fnmadd_ps(offsets, both, *sum);
+                }
+            }
+        }
+        for (totals, sum) in totals.iter_mut().zip(sums) {
+            // SAFETY: eight numbers.
+            unsafe { _mm256_storeu_ps(totals[8 * half..].as_mut_ptr(), sum) };
         }
     }
 }

@@ -4,8 +4,10 @@
 use core::arch::x86_64::*;
 
 use crate::activations::Block;
-use crate::kernels::{for_rows, half, kernel, load16, load32, scales_and_minima};
-use crate::multiply::{Acts, Kernels, Kind, PANEL, PIECE, Products};
+use crate::blocks::{Kind, scales_and_minima};
+use crate::kernels::{eight_of, for_rows, half, kernel, load16, load32, sums_of_32};
+use crate::multiply::{Acts, Kernels, ManyKernel, PANEL, PIECE, Products};
+use crate::packed::{Packed, packing};
 
 /// The kernel for a kind of weights, if the processor has what it takes.
 pub fn kernels(kind: Kind) -> Option<Kernels> {
@@ -13,13 +15,17 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("f16c");
-    let kernels: Kernels = match kind {
+    let few = match kind {
         Kind::Q4K => for_rows!(q4_k),
         Kind::Q5K => for_rows!(q5_k),
         Kind::Q6K => for_rows!(q6_k),
         Kind::Q8_0 => for_rows!(q8_0),
     };
-    able.then_some(kernels)
+    let many = packing(kind).map(|packing| match packing.chunks {
+        2 => (packing, &MANY_BY_2[..]),
+        _ => (packing, &MANY_BY_4[..]),
+    });
+    able.then_some(Kernels { few, many })
 }
 
 /// 64 bytes from `at` on.
@@ -102,6 +108,59 @@ unsafe fn add<const ROWS: usize>(
         let worth = _mm512_mul_ps(scale, _mm512_set1_ps(unsafe { acts.scale(row, place) }));
         *total = _mm512_fmadd_ps(_mm512_cvtepi32_ps(steps), worth, *total);
         *total = _mm512_fnmadd_ps(offsets, sums_of(act), *total);
+    }
+}
+
+static MANY_BY_2: [ManyKernel; 8] = for_rows!(many, 2);
+static MANY_BY_4: [ManyKernel; 8] = for_rows!(many, 4);
+
+/// A kernel for many rows of activations, for weights of which `CHUNKS` times eight columns share a scale.
+#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
+unsafe fn many<const ROWS: usize, const CHUNKS: usize>(
+    packed: &[Packed],
+    acts: Acts,
+    totals: &mut [[f32; 16]],
+) {
+    // SAFETY: sixteen numbers each.
+    let mut sums: [_; ROWS] = std::array::from_fn(|row| unsafe { _mm512_loadu_ps(totals[row].as_ptr()) });
+    for (place, packed) in packed.iter().enumerate() {
+        // SAFETY: the caller's.
+        let blocks: [&Block; ROWS] = std::array::from_fn(|row| unsafe { acts.block(row, place) });
+        let mut steps = [_mm512_setzero_si512(); ROWS];
+        for (group, scales) in packed.scales.iter().enumerate().take(32 / CHUNKS) {
+            let mut pairs = [_mm512_setzero_si512(); ROWS];
+            for chunk in CHUNKS * group..CHUNKS * (group + 1) {
+                let weights = load64(&packed.bytes[chunk], 0);
+                for (pairs, block) in pairs.iter_mut().zip(blocks) {
+                    let acts = _mm512_set1_epi64(eight_of(block, chunk));
+                    *pairs = _mm512_add_epi16(*pairs, _mm512_maddubs_epi16(weights, acts));
+                }
+            }
+            // SAFETY: 32 numbers of 16 bits, aligned as what they are part of.
+            let scales = unsafe { _mm512_load_si512(scales.as_ptr().cast()) };
+            for (steps, pairs) in steps.iter_mut().zip(pairs) {
+                *steps = _mm512_add_epi32(*steps, _mm512_madd_epi16(pairs, scales));
+            }
+        }
+        // SAFETY: sixteen numbers.
+        let worth = unsafe { _mm512_load_ps(packed.steps.as_ptr()) };
+        for (row, (sum, steps)) in sums.iter_mut().zip(steps).enumerate() {
+            // SAFETY: the caller's.
+            let scale = _mm512_set1_ps(unsafe { acts.scale(row, place) });
+            *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(steps), _mm512_mul_ps(worth, scale), *sum);
+        }
+        for (part, offsets) in packed.offsets.iter().enumerate() {
+            // SAFETY: sixteen numbers.
+            let offsets = unsafe { _mm512_load_ps(offsets.as_ptr()) };
+            for (sum, block) in sums.iter_mut().zip(blocks) {
+                let both = _mm512_castsi512_ps(_mm512_set1_epi64(sums_of_32(block, part)));
+                *sum = _mm512_fnmadd_ps(offsets, both, *sum);
+            }
+        }
+    }
+    for (totals, sum) in totals.iter_mut().zip(sums) {
+        // SAFETY: sixteen numbers.
+        unsafe { _mm512_storeu_ps(totals.as_mut_ptr(), sum) };
     }
 }
 

@@ -3,6 +3,8 @@
 
 use core::arch::x86_64::*;
 
+use crate::activations::Block;
+
 /// Declares a kernel for `$features`: for every row of weights, the totals over its blocks of `$bytes` bytes, which `$add`
 /// adds up from `$zero` and `finish` writes.
 macro_rules! kernel {
@@ -33,20 +35,41 @@ pub(crate) use kernel;
 
 /// Names a kernel for every number of rows.
 macro_rules! for_rows {
-    ($kernel:ident) => {
+    ($kernel:ident $(, $more:expr)?) => {
         [
-            $kernel::<1>,
-            $kernel::<2>,
-            $kernel::<3>,
-            $kernel::<4>,
-            $kernel::<5>,
-            $kernel::<6>,
-            $kernel::<7>,
-            $kernel::<8>,
+            $kernel::<1 $(, $more)?>,
+            $kernel::<2 $(, $more)?>,
+            $kernel::<3 $(, $more)?>,
+            $kernel::<4 $(, $more)?>,
+            $kernel::<5 $(, $more)?>,
+            $kernel::<6 $(, $more)?>,
+            $kernel::<7 $(, $more)?>,
+            $kernel::<8 $(, $more)?>,
         ]
     };
 }
 pub(crate) use for_rows;
+
+/// The `chunk`th eight activations of a block.
+#[inline(always)]
+pub(crate) fn eight_of(block: &Block, chunk: usize) -> i64 {
+    // SAFETY: a block has 32 times eight.
+    unsafe {
+        block
+            .bytes
+            .as_ptr()
+            .cast::<i64>()
+            .add(chunk & 31)
+            .read_unaligned()
+    }
+}
+
+/// The two sums of the `part`th 32 activations of a block, as they lie in memory.
+#[inline(always)]
+pub(crate) fn sums_of_32(block: &Block, part: usize) -> i64 {
+    // SAFETY: a block has eight times two.
+    unsafe { block.sums.as_ptr().cast::<i64>().add(part & 7).read_unaligned() }
+}
 
 /// A block's scale, of 16 bits.
 #[target_feature(enable = "f16c")]
@@ -69,24 +92,4 @@ pub(crate) fn load32(bytes: &[u8], at: usize) -> __m256i {
     let bytes: &[u8; 32] = bytes[at..].first_chunk().unwrap_or(&[0; 32]);
     // SAFETY: 32 bytes are there.
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
-}
-
-/// Scales and minima of the eight times 32 weights of a Q4_K or Q5_K block, from the twelve bytes of six bits each from `at`
-/// on: a byte for each scale in the first two words, for each minimum in the last two.
-#[inline(always)]
-pub(crate) fn scales_and_minima(block: &[u8], at: usize) -> [u32; 4] {
-    let [a, b, c] = [word(block, at), word(block, at + 4), word(block, at + 8)];
-    [
-        a & 0x3f3f_3f3f,
-        (c & 0x0f0f_0f0f) | ((a >> 2) & 0x3030_3030),
-        b & 0x3f3f_3f3f,
-        ((c >> 4) & 0x0f0f_0f0f) | ((b >> 2) & 0x3030_3030),
-    ]
-}
-
-/// Four bytes from `at` on.
-// Not a closure: compiled without the caller's instructions it would be called, and every register saved for it.
-#[inline(always)]
-fn word(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(*bytes[at..].first_chunk().unwrap_or(&[0; 4]))
 }

@@ -3,7 +3,8 @@
 //! The matrices stay as GGUF files hold them: nothing is held twice and nothing is done at loading. A block of weights is
 //! unpacked once for up to eight rows of activations, so that a pass over a few tokens takes little longer than one over a
 //! single token. A row's result does not depend on how many others are multiplied with it, to the last bit: a draft that
-//! is verified in one pass says what single passes would have said.
+//! is verified in one pass says what single passes would have said. From [`MANY`] rows on, which only prompts have, eight
+//! rows of weights are unpacked for all of them (`packed.rs`).
 //!
 //! Kernels: AVX-512 (BW) and AVX2 with F16C. On other processors [`Matrix::new`] gives nothing.
 
@@ -17,9 +18,12 @@ mod activations;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod blocks;
 #[cfg(target_arch = "x86_64")]
 mod kernels;
 mod multiply;
+mod packed;
 
 pub use activations::{Activations, BLOCK};
-pub use multiply::{Kind, Matrix};
+pub use blocks::Kind;
+pub use multiply::{MANY, Matrix};

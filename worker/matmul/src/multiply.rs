@@ -1,8 +1,11 @@
 //! A matrix, and the division of the work.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::activations::{Activations, BLOCK, Block};
+use crate::blocks::Kind;
+use crate::packed::{Packed, Packing, SIDE};
 #[cfg(target_arch = "x86_64")]
 use crate::{avx2, avx512};
 
@@ -10,36 +13,14 @@ use crate::{avx2, avx512};
 pub(crate) const PIECE: usize = 32;
 /// Most rows of activations that a row of weights is multiplied with at once.
 pub(crate) const TILE: usize = 8;
+/// From so many rows of activations on weights are unpacked for all of them at once. Below, what comes of a row does not
+/// depend on how many others there are.
+pub const MANY: usize = 32;
+/// Blocks that are unpacked at once. Those of eight rows take half of a core's first cache: 15 KiB.
+const UNPACKED: usize = 4;
 /// Blocks whose products are summed before they are added to those before. Those of a tile's activations fit a core's first
 /// cache: 20 KiB of 32.
 pub(crate) const PANEL: usize = 8;
-
-/// How weights are packed, as GGUF names it:
-/// <https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-common.h>.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// 256 weights in 144 bytes: four bits each, eight scales and minima of six bits.
-    Q4K,
-    /// 256 weights in 176 bytes: as [`Self::Q4K`] with a fifth bit.
-    Q5K,
-    /// 256 weights in 210 bytes: six bits each, sixteen scales of eight bits.
-    Q6K,
-    /// 32 weights in 34 bytes: eight bits each and a scale.
-    Q8_0,
-}
-
-impl Kind {
-    /// Bytes of 256 weights.
-    #[must_use]
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::Q4K => 144,
-            Self::Q5K => 176,
-            Self::Q6K => 210,
-            Self::Q8_0 => 8 * 34,
-        }
-    }
-}
 
 /// Products of some rows of weights with one tile of activations.
 pub(crate) type Products = [[f32; PIECE]; TILE];
@@ -54,6 +35,16 @@ pub(crate) struct Acts {
 }
 
 impl Acts {
+    /// `count` rows from `first` on, each from its block `start` on.
+    fn new(activations: &Activations, first: usize, count: usize, start: usize) -> Self {
+        let (blocks, scales) = activations.rows(first, count);
+        Self {
+            blocks: blocks[start..].as_ptr(),
+            scales: scales[start..].as_ptr(),
+            width: activations.width,
+        }
+    }
+
     /// A block of a row.
     ///
     /// # Safety
@@ -86,8 +77,22 @@ impl Acts {
 pub(crate) type Kernel =
     unsafe fn(weights: &[u8], row_bytes: usize, bytes: usize, acts: Acts, out: &mut Products);
 
-/// The same kernel for one to eight rows of activations.
-pub(crate) type Kernels = [Kernel; TILE];
+/// Adds the products of eight rows of weights with the rows of activations that it is for to their totals, each row's in
+/// two halves.
+///
+/// # Safety
+/// The processor has what the kernel was compiled for; `acts` begins with the first of the blocks and has as many rows as
+/// there are totals and as many blocks as were packed.
+pub(crate) type ManyKernel = unsafe fn(packed: &[Packed], acts: Acts, totals: &mut [[f32; 16]]);
+
+/// The kernels for a kind of weights.
+#[derive(Clone, Copy)]
+pub(crate) struct Kernels {
+    /// For one to eight rows of activations.
+    pub few: [Kernel; TILE],
+    /// How weights are unpacked for more of them, and the kernels for one row to as many as it takes at once.
+    pub many: Option<(Packing, &'static [ManyKernel])>,
+}
 
 /// A quantised matrix as a GGUF file holds it, row after row.
 pub struct Matrix<'a> {
@@ -147,52 +152,106 @@ impl<'a> Matrix<'a> {
         let many = activations.len() / self.columns;
         let activations = Activations::new(activations, self.columns, &parallel);
         let mut out = vec![0.0; many * self.rows];
-        let start = AtomicPtr::new(out.as_mut_ptr());
+        let out_start = AtomicPtr::new(out.as_mut_ptr());
         parallel(self.rows.div_ceil(PIECE), &|piece| {
             let rows = piece * PIECE..self.rows.min((piece + 1) * PIECE);
-            let weights = &self.data[rows.start * self.row_bytes..rows.end * self.row_bytes];
-            for first in (0..many).step_by(TILE) {
-                let taken = TILE.min(many - first);
-                // The rows of the result lie far apart: single numbers would be written through the caches one by one.
-                let mut block: Products = [[0.0; PIECE]; TILE];
-                // With one tile the weights pass once, and whole rows are how memory likes to be read. With several they
-                // stay near, and it is the activations that must fit the first cache.
-                let at_once = if many <= TILE { activations.width } else { PANEL };
-                for start in (0..activations.width).step_by(at_once) {
-                    let blocks = at_once.min(activations.width - start);
-                    let (acts, scales) = activations.rows(first, taken);
-                    let acts = Acts {
-                        blocks: acts[start..].as_ptr(),
-                        scales: scales[start..].as_ptr(),
-                        width: activations.width,
-                    };
-                    let weights = &weights[start * self.block_bytes..];
-                    // SAFETY: kernels_for() asked the processor; the weights are whole rows but for what lies before the
-                    // first block; `taken` rows of activations are there, of as many blocks.
-                    unsafe {
-                        let kernel = self.kernels[taken - 1];
-                        kernel(
-                            weights,
-                            self.row_bytes,
-                            blocks * self.block_bytes,
-                            acts,
-                            &mut block,
-                        );
-                    }
+            let write = |first: usize, index: usize, products: &[f32]| {
+                // SAFETY: every piece is given once and each writes columns of its own, below `rows`, of rows below `many`.
+                unsafe {
+                    let place = out_start.load(Ordering::Relaxed).add(index * self.rows + first);
+                    place.copy_from_nonoverlapping(products.as_ptr(), products.len());
                 }
-                for (index, products) in block.iter().enumerate().take(taken) {
-                    // SAFETY: every piece is given once and each writes columns of its own, below `rows`, of rows below
-                    // `many`.
-                    unsafe {
-                        let place = start
-                            .load(Ordering::Relaxed)
-                            .add((first + index) * self.rows + rows.start);
-                        place.copy_from_nonoverlapping(products.as_ptr(), rows.len());
-                    }
+            };
+            match self.kernels.many {
+                Some((packing, kernels)) if many >= MANY => {
+                    self.many(packing, kernels, &activations, many, rows, write);
                 }
+                _ => self.few(&activations, many, rows, write),
             }
         });
         out
+    }
+
+    /// Some rows of weights as they are, with one tile of activations after the other.
+    fn few(
+        &self,
+        activations: &Activations,
+        many: usize,
+        rows: Range<usize>,
+        write: impl Fn(usize, usize, &[f32]),
+    ) {
+        let weights = &self.data[rows.start * self.row_bytes..rows.end * self.row_bytes];
+        for first in (0..many).step_by(TILE) {
+            let taken = TILE.min(many - first);
+            // The rows of the result lie far apart: single numbers would be written through the caches one by one.
+            let mut products: Products = [[0.0; PIECE]; TILE];
+            // With one tile the weights pass once, and whole rows are how memory likes to be read. With several they stay
+            // near, and it is the activations that must fit the first cache.
+            let at_once = if many <= TILE { activations.width } else { PANEL };
+            for start in (0..activations.width).step_by(at_once) {
+                let blocks = at_once.min(activations.width - start);
+                let acts = Acts::new(activations, first, taken, start);
+                let weights = &weights[start * self.block_bytes..];
+                // SAFETY: kernels_for() asked the processor; the weights are whole rows but for what lies before the first
+                // block; `taken` rows of activations are there, of as many blocks.
+                unsafe {
+                    let kernel = self.kernels.few[taken - 1];
+                    kernel(
+                        weights,
+                        self.row_bytes,
+                        blocks * self.block_bytes,
+                        acts,
+                        &mut products,
+                    );
+                }
+            }
+            for (index, products) in products.iter().enumerate().take(taken) {
+                write(rows.start, first + index, &products[..rows.len()]);
+            }
+        }
+    }
+
+    /// Some rows of weights, unpacked eight by eight for all rows of activations.
+    fn many(
+        &self,
+        packing: Packing,
+        kernels: &[ManyKernel],
+        activations: &Activations,
+        many: usize,
+        rows: Range<usize>,
+        write: impl Fn(usize, usize, &[f32]),
+    ) {
+        let groups = rows.len().div_ceil(SIDE);
+        let mut totals = vec![[0.0_f32; 16]; groups * many];
+        let mut packed = [const { Packed::ZERO }; UNPACKED];
+        // The groups one after the other with the same blocks: of the activations only these have to be near.
+        for start in (0..activations.width).step_by(UNPACKED) {
+            let blocks = UNPACKED.min(activations.width - start);
+            for (group, totals) in totals.chunks_mut(many).enumerate() {
+                let first_row = rows.start + group * SIDE;
+                for row in 0..SIDE.min(rows.end - first_row) {
+                    let at = (first_row + row) * self.row_bytes + start * self.block_bytes;
+                    let row_blocks = self.data[at..at + blocks * self.block_bytes].chunks(self.block_bytes);
+                    for (block, to) in row_blocks.zip(&mut packed) {
+                        (packing.pack)(block, row, to);
+                    }
+                }
+                for (index, totals) in totals.chunks_mut(kernels.len()).enumerate() {
+                    let acts = Acts::new(activations, index * kernels.len(), totals.len(), start);
+                    // SAFETY: kernels_for() asked the processor; there is a total for each row of activations, and of its
+                    // blocks as many as were packed.
+                    unsafe { kernels[totals.len() - 1](&packed[..blocks], acts, totals) };
+                }
+            }
+        }
+        for (group, totals) in totals.chunks(many).enumerate() {
+            let first_row = rows.start + group * SIDE;
+            let side = SIDE.min(rows.end - first_row);
+            for (index, halves) in totals.iter().enumerate() {
+                let products: [f32; SIDE] = std::array::from_fn(|row| halves[2 * row] + halves[2 * row + 1]);
+                write(first_row, index, &products[..side]);
+            }
+        }
     }
 }
 

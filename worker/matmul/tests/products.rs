@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use half::f16;
-use hearth_matmul::{Activations, BLOCK, Kind, Matrix};
+use hearth_matmul::{Activations, BLOCK, Kind, MANY, Matrix};
 
 const KINDS: [Kind; 4] = [Kind::Q4K, Kind::Q5K, Kind::Q6K, Kind::Q8_0];
 
@@ -103,6 +103,8 @@ fn a_product_is_the_sum_of_products() {
             (3, 512, 2),
             (33, 768, 11),
             (70, 2048, 29),
+            (45, 1280, MANY),
+            (8, 512, MANY + 13),
             (5, 4864, 3),
         ] {
             let data = weights(kind, rows * columns / BLOCK, &mut random);
@@ -147,13 +149,15 @@ fn a_row_does_not_depend_on_its_company() {
     let (rows, columns) = (37, 4864);
     for kind in KINDS {
         let data = weights(kind, rows * columns / BLOCK, &mut random);
-        let activations: Vec<f32> = (0..40 * columns).map(|_| random.f32() * 2.0 - 1.0).collect();
+        let activations: Vec<f32> = (0..(MANY - 1) * columns)
+            .map(|_| random.f32() * 2.0 - 1.0)
+            .collect();
         for matrix in matrices(kind, &data, rows, columns) {
             let alone: Vec<f32> = activations
                 .chunks(columns)
                 .flat_map(|row| matrix.multiply(row, one_by_one))
                 .collect();
-            for many in 1..=40 {
+            for many in 1..MANY {
                 let together = matrix.multiply(&activations[..many * columns], on_threads);
                 assert!(together == alone[..many * rows], "{kind:?}: {many} rows");
             }

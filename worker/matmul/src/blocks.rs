@@ -1,0 +1,48 @@
+//! Blocks of weights as GGUF files hold them.
+
+/// How weights are packed, as GGUF names it:
+/// <https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-common.h>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// 256 weights in 144 bytes: four bits each, eight scales and minima of six bits.
+    Q4K,
+    /// 256 weights in 176 bytes: as [`Self::Q4K`] with a fifth bit.
+    Q5K,
+    /// 256 weights in 210 bytes: six bits each, sixteen scales of eight bits.
+    Q6K,
+    /// 32 weights in 34 bytes: eight bits each and a scale.
+    Q8_0,
+}
+
+impl Kind {
+    /// Bytes of 256 weights.
+    #[must_use]
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Q4K => 144,
+            Self::Q5K => 176,
+            Self::Q6K => 210,
+            Self::Q8_0 => 8 * 34,
+        }
+    }
+}
+
+/// Scales and minima of the eight times 32 weights of a Q4_K or Q5_K block, from the twelve bytes of six bits each from `at`
+/// on: a byte for each scale in the first two words, for each minimum in the last two.
+#[inline(always)]
+pub(crate) fn scales_and_minima(block: &[u8], at: usize) -> [u32; 4] {
+    let [a, b, c] = [word(block, at), word(block, at + 4), word(block, at + 8)];
+    [
+        a & 0x3f3f_3f3f,
+        (c & 0x0f0f_0f0f) | ((a >> 2) & 0x3030_3030),
+        b & 0x3f3f_3f3f,
+        ((c >> 4) & 0x0f0f_0f0f) | ((b >> 2) & 0x3030_3030),
+    ]
+}
+
+/// Four bytes from `at` on.
+// Not a closure: compiled without the caller's instructions it would be called, and every register saved for it.
+#[inline(always)]
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(*bytes[at..].first_chunk().unwrap_or(&[0; 4]))
+}
