@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use either::Either;
-use hearth_engine::protocol::{ChatMessage, Event, Fault, RequestId, Sampling, StopReason};
+use hearth_engine::protocol::{
+    ChatMessage, Event, Fault, Grammar, Question, RequestId, Sampling, StopReason,
+};
 use indexmap::IndexMap;
 use mistralrs_core::{
     Constraint, MistralRs, NormalRequest, Request, RequestMessage, Response, SamplingParams,
@@ -19,20 +21,6 @@ use crate::stop::StopTexts;
 
 /// Chunks that mistral.rs may be ahead: a full channel would stop its engine thread.
 const CHUNKS: usize = 1024;
-
-/// What to answer, and how.
-pub struct Question {
-    /// The chat.
-    pub messages: Vec<ChatMessage>,
-    /// How tokens are chosen.
-    pub sampling: Sampling,
-    /// Most tokens of the reply.
-    pub max_tokens: Option<usize>,
-    /// Texts at which it ends.
-    pub stop: Vec<String>,
-    /// Whether tokens may be drafted.
-    pub speculate: bool,
-}
 
 /// A chat's tokens, rendered with the model's template, the opening of the reply included.
 ///
@@ -101,7 +89,11 @@ pub async fn reply(
         return_logprobs: false,
         is_streaming: true,
         id: model.runner.next_request_id(),
-        constraint: Constraint::None,
+        constraint: match question.grammar {
+            None => Constraint::None,
+            Some(Grammar::Regex(regex)) => Constraint::Regex(regex),
+            Some(Grammar::JsonSchema(schema)) => Constraint::JsonSchema(schema),
+        },
         suffix: None,
         tools: None,
         tool_choice: None,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hearth_engine::protocol::{ChatMessage, DEFAULT_CONTEXT, Fault, LoadedModel, RequestId, Role};
+use hearth_engine::protocol::{ChatMessage, Chosen, DEFAULT_CONTEXT, Fault, LoadedModel, RequestId, Role};
 use hearth_gguf::Header;
 use mistralrs_core::{
     AdapterPaths, DefaultSchedulerMethod, DeviceMapSetting, GGUFLoaderBuilder, GGUFSpecificConfig,
@@ -40,14 +40,13 @@ pub struct Model {
 ///
 /// # Errors
 /// A [`Fault`] in words; the process is as it was before, save for memory that the engine may keep.
-pub async fn load(
-    id: RequestId,
-    files: Vec<PathBuf>,
-    draft: Vec<PathBuf>,
-    context: Option<usize>,
-    outbox: &Outbox,
-) -> Result<(Model, LoadedModel), Fault> {
+pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Model, LoadedModel), Fault> {
     let start = Instant::now();
+    let Chosen {
+        files,
+        draft,
+        context,
+    } = chosen;
     let header = check(&files).await?;
     if !draft.is_empty() {
         check(&draft).await?;

@@ -1,9 +1,9 @@
 //! Our products with quantised matrices in place of candle's, where there are kernels for them.
 
 use candle_core::quantized::{GgmlDType, QTensor};
-use candle_core::utils::barrier_pool;
 use candle_core::{CpuStorage, Result, Storage, Tensor};
 use hearth_matmul::{Kind, Matrix};
+use hearth_pool::pool;
 use mistralrs_quant::GGUF_MATMUL;
 
 /// Makes mistral.rs ask here first.
@@ -40,10 +40,7 @@ pub fn product(weights: &QTensor, activations: &Tensor) -> Result<Option<Tensor>
         return Ok(None);
     };
     let numbers = &numbers[layout.start_offset()..layout.start_offset() + layout.shape().elem_count()];
-    let pool = barrier_pool();
-    let out = matrix.multiply(numbers, |parts, work| {
-        pool.execute_chunked(parts, |range| range.for_each(work));
-    });
+    let out = matrix.multiply(numbers, |parts, work| pool().run(parts, work));
     let shape = [outer, &[rows]].concat();
     Tensor::from_vec(out, shape, activations.device()).map(Some)
 }

@@ -16,7 +16,7 @@ use mistralrs_core::pipeline::{
     GeneralMetadata, IsqPipelineMixin, MetadataMixin, NormalCache, PreProcessingMixin,
 };
 use mistralrs_core::prefix_cacher::PrefixCacheManagerV2;
-use mistralrs_core::sequence::{Sequence, SequenceState, StopReason};
+use mistralrs_core::sequence::{Sequence, SequenceRecognizer, SequenceState, StopReason};
 use mistralrs_core::{IsqType, ModelCategory, Pipeline};
 use rand_isaac::Isaac64Rng;
 use tokenizers::Tokenizer;
@@ -155,6 +155,14 @@ impl ChatPipeline {
         self.shelf.shrink_to(left);
     }
 
+    /// The token with which a grammar that is complete ends the reply. It need not be one that the model ends replies with.
+    fn end_of_grammar(&self, seq: &Sequence) -> Option<u32> {
+        match &seq.recognizer {
+            SequenceRecognizer::Llguidance(_) => Some(self.metadata.tok_env()?.tok_trie().eos_token()),
+            SequenceRecognizer::None => None,
+        }
+    }
+
     /// What to draft after `text`.
     fn draft(&mut self, text: &[u32]) -> Draft {
         let mut draft = Draft::default();
@@ -228,6 +236,8 @@ impl ChatPipeline {
             self.draft(&text)
         };
 
+        let eos: Option<Vec<u32>> =
+            eos.map(|tokens| tokens.iter().copied().chain(self.end_of_grammar(seq)).collect());
         let portion = [rest, &draft.tokens].concat();
         self.make_room(portion.len());
         let start = Instant::now();
@@ -242,7 +252,7 @@ impl ChatPipeline {
                 sample_sequence(logits, seq, return_logprobs, rng.clone(), false, false, false).await?;
             let token = chosen.token;
             let goes_on = run.chose(token);
-            finish_or_add_toks_to_seq(&*self, prefix_cacher, seq, chosen, eos, false).await?;
+            finish_or_add_toks_to_seq(&*self, prefix_cacher, seq, chosen, eos.as_deref(), false).await?;
             if !goes_on || matches!(seq.getstate(), SequenceState::Done(_)) {
                 break;
             }

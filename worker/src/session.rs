@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::Outbox;
 use crate::fault::last_panic;
-use crate::generate::{self, Question};
+use crate::generate;
 use crate::load::{Model, load};
 use crate::measure;
 
@@ -66,17 +66,12 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                     let _ = ended.send(Ended { model: None, event });
                 });
             }
-            Request::Load {
-                id,
-                files,
-                draft,
-                context,
-            } => {
+            Request::Load { id, chosen } => {
                 let (cancel, _) = oneshot::channel();
                 working = Some((id, cancel));
                 let (outbox, ended) = (outbox.clone(), ended.clone());
                 tokio::spawn(async move {
-                    let end = match load(id, files, draft, context, &outbox).await {
+                    let end = match load(id, chosen, &outbox).await {
                         Ok((model, loaded)) => Ended {
                             model: Some(Arc::new(model)),
                             event: Event::Loaded { id, model: loaded },
@@ -89,14 +84,7 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                     let _ = ended.send(end);
                 });
             }
-            Request::Generate {
-                id,
-                messages,
-                sampling,
-                max_tokens,
-                stop,
-                speculate,
-            } => {
+            Request::Generate { id, question } => {
                 let Some(model) = model.clone() else {
                     refuse(id, Fault::NoModel);
                     continue;
@@ -104,13 +92,6 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                 let (cancel, cancelled) = oneshot::channel();
                 working = Some((id, cancel));
                 let (outbox, ended) = (outbox.clone(), ended.clone());
-                let question = Question {
-                    messages,
-                    sampling,
-                    max_tokens,
-                    stop,
-                    speculate,
-                };
                 tokio::spawn(async move {
                     let done = generate::reply(&model, id, question, &outbox, cancelled).await;
                     let _ = ended.send(after(id, model, done));

@@ -285,14 +285,11 @@ impl App {
                 role: Role::User,
                 content: text.to_owned(),
             }],
-            // The most probable token always: both replies are the same.
-            sampling: Sampling {
-                temperature: 0.0,
-                ..Sampling::default()
-            },
+            // So that both replies are the same.
+            sampling: Sampling::greedy(),
             max_tokens: Some(REPLY_TOKENS),
-            stop: Vec::new(),
             speculate,
+            ..Question::default()
         });
         loop {
             tokio::select! {

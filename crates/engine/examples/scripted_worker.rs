@@ -31,7 +31,7 @@ fn main() {
     });
     for request in &requests {
         match request {
-            Request::Load { id, files, .. } => load(&behaviour, id, &files[0]),
+            Request::Load { id, chosen } => load(&behaviour, id, &chosen.files[0]),
             Request::Generate { id, .. } => reply(&behaviour, id, &exe, &requests),
             Request::Count { id, messages } => tell(&Event::Counted {
                 id,

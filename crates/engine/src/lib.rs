@@ -14,6 +14,5 @@ pub mod support;
 
 pub use measure::measure;
 pub use process::WorkerError;
-pub use supervisor::{
-    Chosen, Engine, EngineConfig, EngineError, EngineStatus, Question, Ready, Reply, ReplyEvent,
-};
+pub use protocol::{Chosen, Question};
+pub use supervisor::{Engine, EngineConfig, EngineError, EngineStatus, Ready, Reply, ReplyEvent};

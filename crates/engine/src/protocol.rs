@@ -28,27 +28,17 @@ pub enum Request {
     Load {
         /// Names this request.
         id: RequestId,
-        /// The model's GGUF files, the shards of a split one in order.
-        files: Vec<PathBuf>,
-        /// Those of a smaller model with the same vocabulary that drafts for it; empty for none.
-        draft: Vec<PathBuf>,
-        /// Context in tokens; the worker lowers it to what the model was trained for. `None`: the worker's choice.
-        context: Option<usize>,
+        /// Which, and how.
+        #[serde(flatten)]
+        chosen: Chosen,
     },
     /// Answer a chat. Answered by [`Event::Started`], [`Event::Text`]…, then [`Event::Done`] or [`Event::Failed`].
     Generate {
         /// Names this request.
         id: RequestId,
-        /// The chat so far, its last message the one to answer.
-        messages: Vec<ChatMessage>,
-        /// How tokens are chosen.
-        sampling: Sampling,
-        /// Most tokens of the reply; the rest of the context in any case.
-        max_tokens: Option<usize>,
-        /// Texts at which the reply ends; they are not part of it.
-        stop: Vec<String>,
-        /// Whether tokens may be drafted: the reply is the same, and sooner there.
-        speculate: bool,
+        /// What to answer, and how.
+        #[serde(flatten)]
+        question: Question,
     },
     /// End a reply early. It still ends in [`Event::Done`]. Unknown ids are ignored: the reply may just have ended.
     Cancel {
@@ -214,6 +204,76 @@ impl Role {
     }
 }
 
+/// A model to load.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Chosen {
+    /// Its GGUF files, the shards of a split one in order.
+    pub files: Vec<PathBuf>,
+    /// Those of a smaller model with the same vocabulary that drafts for it; empty for none.
+    pub draft: Vec<PathBuf>,
+    /// Tokens of prompt and reply together; the worker lowers it to what the model was trained for. `None`: the worker's
+    /// choice.
+    pub context: Option<usize>,
+}
+
+impl Chosen {
+    /// A model alone, with the context of the worker's choice.
+    pub fn files(files: Vec<PathBuf>) -> Self {
+        Self {
+            files,
+            ..Self::default()
+        }
+    }
+
+    /// What the status names the model by.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.files.first().cloned().unwrap_or_default()
+    }
+}
+
+/// What to answer, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Question {
+    /// The chat so far, its last message the one to answer.
+    pub messages: Vec<ChatMessage>,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Most tokens of the reply; the rest of the context in any case.
+    pub max_tokens: Option<usize>,
+    /// Texts at which the reply ends; they are not part of it.
+    pub stop: Vec<String>,
+    /// Whether tokens may be drafted: the reply is the same, and sooner there.
+    pub speculate: bool,
+    /// What the reply has to be like; `None`: whatever the model says.
+    pub grammar: Option<Grammar>,
+}
+
+impl Default for Question {
+    /// An empty chat, answered as the worker likes it, with drafts.
+    fn default() -> Self {
+        Self {
+            messages: Vec::new(),
+            sampling: Sampling::default(),
+            max_tokens: None,
+            stop: Vec::new(),
+            speculate: true,
+            grammar: None,
+        }
+    }
+}
+
+/// What a reply has to be like: tokens that would lead elsewhere are not chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Grammar {
+    /// The whole reply matches this regular expression.
+    Regex(String),
+    /// It is a JSON value of this schema.
+    JsonSchema(serde_json::Value),
+}
+
 /// How tokens are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -228,6 +288,16 @@ pub struct Sampling {
     pub min_p: Option<f64>,
     /// Above 1, tokens already in the text become less probable.
     pub repetition_penalty: Option<f32>,
+}
+
+impl Sampling {
+    /// The most probable token always.
+    pub fn greedy() -> Self {
+        Self {
+            temperature: 0.0,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Sampling {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::process::WorkerError;
-use crate::protocol::{ChatMessage, Fault, LoadedModel, ReplyStats, Sampling, StopReason};
+use crate::protocol::{ChatMessage, Chosen, Fault, LoadedModel, Question, ReplyStats, StopReason};
 
 /// What the supervisor needs to know.
 #[derive(Clone, Debug)]
@@ -41,32 +41,6 @@ impl EngineConfig {
             hello_within: Duration::from_secs(30),
             cancel_within: Duration::from_secs(10),
         }
-    }
-}
-
-/// A model to load.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Chosen {
-    /// Its GGUF files; the status names the first.
-    pub files: Vec<PathBuf>,
-    /// Those of a smaller model of the same vocabulary that drafts for it, if there is to be one.
-    pub draft: Vec<PathBuf>,
-    /// Tokens of prompt and reply together; `None`: the worker's choice.
-    pub context: Option<usize>,
-}
-
-impl Chosen {
-    /// A model alone, with the context of the worker's choice.
-    pub fn files(files: Vec<PathBuf>) -> Self {
-        Self {
-            files,
-            ..Self::default()
-        }
-    }
-
-    /// What the status names the model by.
-    fn path(&self) -> PathBuf {
-        self.files.first().cloned().unwrap_or_default()
     }
 }
 
@@ -132,34 +106,6 @@ pub enum EngineError {
     /// The model was unloaded, or another one loaded, before this was done.
     #[error("Another model was chosen before this was done.")]
     Replaced,
-}
-
-/// What to answer, and how.
-#[derive(Clone, Debug)]
-pub struct Question {
-    /// The chat so far, its last message the one to answer.
-    pub messages: Vec<ChatMessage>,
-    /// How tokens are chosen.
-    pub sampling: Sampling,
-    /// Most tokens of the reply; the rest of the context in any case.
-    pub max_tokens: Option<usize>,
-    /// Texts at which the reply ends.
-    pub stop: Vec<String>,
-    /// Whether tokens may be drafted: the reply is the same, and sooner there.
-    pub speculate: bool,
-}
-
-impl Default for Question {
-    /// An empty chat, answered as the worker likes it, with drafts.
-    fn default() -> Self {
-        Self {
-            messages: Vec::new(),
-            sampling: Sampling::default(),
-            max_tokens: None,
-            stop: Vec::new(),
-            speculate: true,
-        }
-    }
 }
 
 /// One step of a reply.

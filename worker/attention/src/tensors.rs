@@ -1,9 +1,9 @@
 //! Attention of candle's tensors.
 
-use candle_core::utils::barrier_pool;
 use candle_core::{CpuStorage, DType, Device, Result, Storage, Tensor, WithDType};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
+use hearth_pool::pool;
 
 use crate::{Attention, Element, Mask, Rows};
 
@@ -98,7 +98,6 @@ fn run<T: Number>(
     else {
         return Ok(None);
     };
-    let pool = barrier_pool();
     let mut out = Vec::with_capacity(batch * heads * queries * length);
     for index in 0..batch {
         let attention = Attention {
@@ -109,9 +108,7 @@ fn run<T: Number>(
             softcap,
             mask,
         };
-        out.extend(attention.compute(|parts, work| {
-            pool.execute_chunked(parts, |range| range.for_each(work));
-        }));
+        out.extend(attention.compute(|parts, work| pool().run(parts, work)));
     }
     Tensor::from_vec(T::narrow(out), (batch, heads, queries, length), &Device::Cpu).map(Some)
 }

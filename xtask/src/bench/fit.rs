@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use hearth_engine::EngineConfig;
 use hearth_engine::protocol::{Event, ReplyStats, Request, Sampling};
+use hearth_engine::{Chosen, EngineConfig, Question};
 use hearth_fit::{Plan, Shape, decode_speed, prompt_speed, verdict};
 use hearth_gguf::Header;
 use hearth_machine::{Machine, Speeds};
@@ -167,12 +167,13 @@ fn case(config: &EngineConfig, path: &Path, context: usize) -> Result<ReplyStats
     let mut worker = Worker::start(config)?;
     let load = worker.ask(|id| Request::Load {
         id,
-        files: vec![path.to_owned()],
-        draft: Vec::new(),
-        context: Some(context),
+        chosen: Chosen {
+            context: Some(context),
+            ..Chosen::files(vec![path.to_owned()])
+        },
     })?;
     while !matches!(worker.event()?, Event::Loaded { id, .. } if id == load) {}
-    // candle packs some weights when a prompt first asks for them: seconds that only the first one takes.
+    // What is only done once is done with the first prompt.
     generate(&mut worker, 64, 1)?;
     generate(&mut worker, context - REPLY, REPLY)
 }
@@ -208,19 +209,14 @@ fn predict(
 
 /// Reads a prompt of about so many tokens and writes a reply of so many.
 fn generate(worker: &mut Worker, prompt: usize, reply: usize) -> Result<ReplyStats> {
-    let messages = worker.prompt_of(prompt)?;
-    let sampling = Sampling {
-        temperature: 0.0,
-        ..Sampling::default()
-    };
-    let asked = worker.ask(|id| Request::Generate {
-        id,
-        messages,
-        sampling,
+    let question = Question {
+        messages: worker.prompt_of(prompt)?,
+        sampling: Sampling::greedy(),
         max_tokens: Some(reply),
-        stop: Vec::new(),
         speculate: false,
-    })?;
+        ..Question::default()
+    };
+    let asked = worker.ask(|id| Request::Generate { id, question })?;
     loop {
         if let Event::Done { id, stats, .. } = worker.event()?
             && id == asked

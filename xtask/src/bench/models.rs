@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use hearth_fixtures::{Gguf, ModelFile, Quantisation, Shape};
-use sysinfo::{Disks, System};
+use sysinfo::System;
 
 use crate::project::Project;
 
@@ -106,7 +106,7 @@ impl BenchModel {
         if is_whole(&path, &gguf) {
             return Ok(Some(path));
         }
-        if let Some(free) = free_disk(&folder)
+        if let Ok(free) = fs4::available_space(&folder)
             && free < size + RESERVE
         {
             self.leave_out("disk space", size + RESERVE, free);
@@ -138,19 +138,6 @@ pub fn is_whole(path: &Path, gguf: &Gguf) -> bool {
         file.metadata()
     });
     read.is_ok_and(|metadata| metadata.len() == gguf.size()) && header == wanted
-}
-
-/// Free bytes on the disk that holds `folder`, if the system says.
-fn free_disk(folder: &Path) -> Option<u64> {
-    let folder = folder.canonicalize().ok()?;
-    let disks = Disks::new_with_refreshed_list();
-    let of_folder = disks
-        .list()
-        .iter()
-        .filter(|disk| folder.starts_with(disk.mount_point()));
-    of_folder
-        .max_by_key(|disk| disk.mount_point().as_os_str().len())
-        .map(sysinfo::Disk::available_space)
 }
 
 #[cfg(test)]
@@ -189,10 +176,5 @@ mod tests {
             .set_len(gguf.size() - 1)
             .unwrap();
         assert!(!is_whole(&path, &gguf));
-    }
-
-    #[test]
-    fn the_disk_of_a_folder_is_found() {
-        assert!(free_disk(&std::env::temp_dir()).is_some_and(|free| free > 0));
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Parser;
-use hearth_engine::EngineConfig;
 use hearth_engine::protocol::{ChatMessage, Event, ReplyStats, Request, Role, Sampling};
+use hearth_engine::{Chosen, EngineConfig, Question};
 use hearth_fixtures::{Gguf, ModelFile, Quantisation, Script, Shape};
 use serde_json::{Value, json};
 
@@ -204,9 +204,11 @@ impl Bench {
         let mut worker = Worker::start(&self.config)?;
         let id = worker.ask(|id| Request::Load {
             id,
-            files: vec![target.to_owned()],
-            draft: draft.map(Path::to_owned).into_iter().collect(),
-            context: Some(1024),
+            chosen: Chosen {
+                files: vec![target.to_owned()],
+                draft: draft.map(Path::to_owned).into_iter().collect(),
+                context: Some(1024),
+            },
         })?;
         while !matches!(worker.event()?, Event::Loaded { id: of, .. } if of == id) {}
         Ok(worker)
@@ -247,21 +249,16 @@ impl Bench {
 }
 
 fn ask(worker: &mut Worker, prompt: &str, speculate: bool) -> Result<ReplyStats> {
-    let sampling = Sampling {
-        temperature: 0.0,
-        ..Sampling::default()
-    };
-    let id = worker.ask(|id| Request::Generate {
-        id,
+    let question = Question {
         messages: vec![ChatMessage {
             role: Role::User,
             content: prompt.to_owned(),
         }],
-        sampling,
-        max_tokens: None,
-        stop: Vec::new(),
+        sampling: Sampling::greedy(),
         speculate,
-    })?;
+        ..Question::default()
+    };
+    let id = worker.ask(|id| Request::Generate { id, question })?;
     loop {
         if let Event::Done { id: of, stats, .. } = worker.event()?
             && of == id

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Chosen, Command, EngineConfig, EngineError, EngineStatus, Question, Ready, ReplyEvent};
+use super::{Command, EngineConfig, EngineError, EngineStatus, Ready, ReplyEvent};
 use crate::process::{Worker, WorkerError};
-use crate::protocol::{ChatMessage, Event, Fault, LoadedModel, Request, RequestId};
+use crate::protocol::{ChatMessage, Chosen, Event, Fault, LoadedModel, Question, Request, RequestId};
 
 /// Serves commands until the last [`super::Engine`] is dropped.
 pub(super) async fn live(
@@ -163,9 +163,7 @@ impl Life {
         worker
             .send(&Request::Load {
                 id,
-                files: chosen.files.clone(),
-                draft: chosen.draft.clone(),
-                context: chosen.context,
+                chosen: chosen.clone(),
             })
             .await?;
         loop {
@@ -196,27 +194,12 @@ impl Life {
             return Err(Fault::NoModel.into());
         };
         let id = self.next_id();
-        let Question {
-            messages,
-            sampling,
-            max_tokens,
-            stop,
-            speculate,
-        } = question;
         self.tell(EngineStatus::Answering {
             ready: ready.clone(),
             tokens_per_second: None,
             speed_up: None,
         });
-        let request = Request::Generate {
-            id,
-            messages,
-            sampling,
-            max_tokens,
-            stop,
-            speculate,
-        };
-        let mut answered = self.ask(&request).await;
+        let mut answered = self.ask(&Request::Generate { id, question }).await;
         let mut stuck_at = None;
         while answered.is_ok() {
             let step = tokio::select! {

@@ -2,20 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use hearth_engine::protocol::{ChatMessage, ReplyStats, Role, Sampling, StopReason};
+use hearth_engine::protocol::{ChatMessage, Grammar, ReplyStats, Role, Sampling, StopReason};
 use hearth_engine::{Chosen, Question, ReplyEvent};
 use hearth_fixtures::{ModelFile, Script};
 
 use crate::chat::question;
 use crate::stage::{Stage, stop_of};
-
-const GREEDY: Sampling = Sampling {
-    temperature: 0.0,
-    top_k: None,
-    top_p: None,
-    min_p: None,
-    repetition_penalty: None,
-};
 
 /// The built-in model, which was trained on plays.
 async fn bard() -> Stage {
@@ -68,7 +60,7 @@ async fn two_hundred_greedy_replies_are_the_same_with_drafts_and_without() {
     let (mut drafted, mut accepted, mut asked) = (0, 0, 0);
     for prompt in prompts() {
         let ask = |speculate| Question {
-            sampling: GREEDY,
+            sampling: Sampling::greedy(),
             max_tokens: Some(96),
             speculate,
             ..question(&prompt)
@@ -155,7 +147,7 @@ async fn a_quotation_takes_fewer_passes_than_tokens() {
     let script = characters();
     let stage = Stage::with(&ModelFile::scripted(&script)).await;
     let ask = Question {
-        sampling: GREEDY,
+        sampling: Sampling::greedy(),
         ..question(&format!("Say this again: {}", script.text()))
     };
     let (text, end) = stage.ask(ask).await;
@@ -178,7 +170,7 @@ async fn a_stop_text_and_the_longest_length_hold_inside_a_draft() {
     let script = characters();
     let stage = Stage::with(&ModelFile::scripted(&script)).await;
     let ask = || Question {
-        sampling: GREEDY,
+        sampling: Sampling::greedy(),
         ..question(&format!("Say this again: {}", script.text()))
     };
     let (text, end) = stage
@@ -208,7 +200,7 @@ async fn the_end_of_the_context_holds_inside_a_draft() {
     // No multiple of the blocks in which the cache grows.
     let stage = Stage::with(&ModelFile::scripted(&script).context(1100)).await;
     let ask = Question {
-        sampling: GREEDY,
+        sampling: Sampling::greedy(),
         ..question(&format!("{}: {}", "again ".repeat(228), script.text()))
     };
     let (text, end) = stage.ask(ask).await;
@@ -243,7 +235,7 @@ async fn a_second_turn_reads_only_what_is_new() {
 async fn coming_back_to_another_chat_reads_only_what_is_new() {
     let stage = bard().await;
     let ask = |text: &str| Question {
-        sampling: GREEDY,
+        sampling: Sampling::greedy(),
         max_tokens: Some(8),
         ..question(&text.repeat(12))
     };
@@ -334,7 +326,7 @@ async fn a_draft_model_changes_the_speed_and_not_the_text() {
     let target = root.join("models/bard-Q8_0.gguf");
     let draft = root.join("tests/fixtures/models/bard-draft-Q8_0.gguf");
     let ask = |speculate| Question {
-        sampling: GREEDY,
+        sampling: Sampling::greedy(),
         max_tokens: Some(64),
         speculate,
         ..question("My lord, what news of the battle?")
@@ -370,4 +362,46 @@ async fn a_draft_model_with_another_vocabulary_is_refused_in_words() {
             .starts_with("The draft model does not fit this model: its "),
         "{error}"
     );
+}
+
+/// The grammar sees the text token by token, drafts or none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grammar_holds_inside_a_draft() {
+    let bard = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/bard-Q8_0.gguf");
+    let stage = Stage::new();
+    stage.engine.load(Chosen::files(vec![bard])).await.unwrap();
+    let verse = r"(Ay|No), my lord(, my gentle lord){10}[.]";
+    let schema = serde_json::json!({ "enum": ["To be", "Not to be"] });
+    let ask = |grammar: &Grammar, speculate| Question {
+        sampling: Sampling::greedy(),
+        grammar: Some(grammar.clone()),
+        max_tokens: Some(200),
+        speculate,
+        ..question("Is the king alive?")
+    };
+    let mut accepted = 0;
+    for grammar in [Grammar::Regex(verse.to_owned()), Grammar::JsonSchema(schema)] {
+        let (plain, end) = stage.ask(ask(&grammar, false)).await;
+        assert_eq!(stop_of(&end), StopReason::End, "{plain}");
+        for _ in 0..3 {
+            let (text, end) = stage.ask(ask(&grammar, true)).await;
+            assert_eq!(text, plain);
+            accepted += stats_of(&end).speculation.accepted;
+        }
+        match grammar {
+            Grammar::Regex(_) => assert!(
+                plain.ends_with(&format!(", my lord{}.", ", my gentle lord".repeat(10))),
+                "{plain}"
+            ),
+            Grammar::JsonSchema(_) => assert!(plain == r#""To be""# || plain == r#""Not to be""#, "{plain}"),
+        }
+    }
+    assert!(accepted > 0, "nothing was drafted");
+
+    let (_, end) = stage
+        .ask(ask(&Grammar::Regex("(unclosed".to_owned()), true))
+        .await;
+    assert!(matches!(end, ReplyEvent::Failed(_)), "{end:?}");
+    let (text, _) = stage.ask(question("Who is there?")).await;
+    assert!(!text.is_empty());
 }

@@ -1,8 +1,8 @@
 //! Drives the real worker over its protocol, as the app does.
 
 use anyhow::Result;
-use hearth_engine::EngineConfig;
 use hearth_engine::protocol::{Event, Request, Sampling};
+use hearth_engine::{Chosen, EngineConfig, Question};
 
 use super::{Plan, Session};
 use crate::bench::memory::PeakMemory;
@@ -14,9 +14,10 @@ pub fn measure(config: &EngineConfig, plan: &Plan) -> Result<Session> {
     let mut memory = PeakMemory::of(worker.id());
     let id = worker.ask(|id| Request::Load {
         id,
-        files: vec![plan.model.to_owned()],
-        draft: Vec::new(),
-        context: Some(plan.context),
+        chosen: Chosen {
+            context: Some(plan.context),
+            ..Chosen::files(vec![plan.model.to_owned()])
+        },
     })?;
     let load_milliseconds = loop {
         match worker.event()? {
@@ -26,20 +27,14 @@ pub fn measure(config: &EngineConfig, plan: &Plan) -> Result<Session> {
     };
     let mut replies = Vec::new();
     for wanted in plan.replies {
-        let prompt = worker.prompt_of(wanted.prompt_tokens)?;
-        let sampling = Sampling {
-            temperature: 0.0,
-            ..Sampling::default()
-        };
-        let max_tokens = Some(wanted.reply_tokens);
-        let id = worker.ask(|id| Request::Generate {
-            id,
-            messages: prompt,
-            sampling,
-            max_tokens,
-            stop: Vec::new(),
+        let question = Question {
+            messages: worker.prompt_of(wanted.prompt_tokens)?,
+            sampling: Sampling::greedy(),
+            max_tokens: Some(wanted.reply_tokens),
             speculate: false,
-        })?;
+            ..Question::default()
+        };
+        let id = worker.ask(|id| Request::Generate { id, question })?;
         replies.push(loop {
             match worker.event()? {
                 Event::Done { id: of, stats, .. } if of == id => break stats,
