@@ -18,7 +18,12 @@ use crate::project::Project;
 use crate::{fingerprint, patches};
 
 /// What mistral.rs is compiled against from this repository: its content decides, not its age.
-const UNDER_THE_ENGINE: [&str; 3] = ["worker/attention", "worker/patched", "worker/shims"];
+const UNDER_THE_ENGINE: [&str; 4] = [
+    "worker/attention",
+    "worker/patched",
+    "worker/pool",
+    "worker/shims",
+];
 
 /// The rest of what cargo compiles. Cheap to build, and it may bake its own folder's path in, so
 /// it is built again whenever another clone had the target folder last.
