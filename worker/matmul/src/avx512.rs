@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 
 use crate::activations::Block;
 use crate::blocks::{Kind, scales_and_minima};
-use crate::kernels::{eight_of, for_rows, half, kernel, load16, load32, sums_of_32};
+use crate::kernels::{eight_of, for_rows, half, kernel, kernels_of, load16, load32, sums_of_32};
 use crate::multiply::{Acts, Kernels, ManyKernel, PANEL, PIECE, Products};
 use crate::packed::{Packed, packing};
 
@@ -15,17 +15,7 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("f16c");
-    let few = match kind {
-        Kind::Q4K => for_rows!(q4_k),
-        Kind::Q5K => for_rows!(q5_k),
-        Kind::Q6K => for_rows!(q6_k),
-        Kind::Q8_0 => for_rows!(q8_0),
-    };
-    let many = packing(kind).map(|packing| match packing.chunks {
-        2 => (packing, &MANY_BY_2[..]),
-        _ => (packing, &MANY_BY_4[..]),
-    });
-    able.then_some(Kernels { few, many })
+    able.then_some(kernels_of!(kind))
 }
 
 /// 64 bytes from `at` on.

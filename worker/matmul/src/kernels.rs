@@ -50,6 +50,26 @@ macro_rules! for_rows {
 }
 pub(crate) use for_rows;
 
+/// The set's kernels for a kind of weights: `q4_k` to `q8_0`, and `MANY_BY_2` and `MANY_BY_4` by the columns that share a
+/// scale.
+macro_rules! kernels_of {
+    ($kind:ident) => {
+        Kernels {
+            few: match $kind {
+                Kind::Q4K => for_rows!(q4_k),
+                Kind::Q5K => for_rows!(q5_k),
+                Kind::Q6K => for_rows!(q6_k),
+                Kind::Q8_0 => for_rows!(q8_0),
+            },
+            many: packing($kind).map(|packing| match packing.chunks {
+                2 => (packing, &MANY_BY_2[..]),
+                _ => (packing, &MANY_BY_4[..]),
+            }),
+        }
+    };
+}
+pub(crate) use kernels_of;
+
 /// The `chunk`th eight activations of a block.
 #[inline(always)]
 pub(crate) fn eight_of(block: &Block, chunk: usize) -> i64 {
