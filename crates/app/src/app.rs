@@ -234,7 +234,7 @@ impl App {
         store.purge_deleted_chats(KEEP_DELETED).await?;
         let settings = self.settings().await?;
         self.engine.set_idle_unload(settings.idle_unload());
-        self.set_threads(settings.threads).await?;
+        self.use_threads(settings.threads);
         self.open_speeds().await?;
         self.open_models().await?;
         self.go_online(store).await

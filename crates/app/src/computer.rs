@@ -152,19 +152,22 @@ impl App {
 
     /// Has so many threads compute, from the next load on; `None`: as many as there are physical cores. What was measured
     /// with another number of them does not hold any more.
-    pub(crate) async fn set_threads(&self, threads: Option<usize>) -> Result<(), ErrorReport> {
-        if threads.unwrap_or(0)
-            == self
-                .computer
-                .threads
-                .swap(threads.unwrap_or(0), Ordering::Relaxed)
-        {
+    pub(crate) async fn change_threads(&self, threads: Option<usize>) -> Result<(), ErrorReport> {
+        let before = self.threads();
+        self.use_threads(threads);
+        if before == self.threads() {
             return Ok(());
         }
-        self.engine.set_threads(self.threads());
         self.open_speeds().await?;
         self.tell_computer().await;
         Ok(())
+    }
+
+    /// As [`App::change_threads`], before speeds are known.
+    pub(crate) fn use_threads(&self, threads: Option<usize>) {
+        let threads = threads.unwrap_or_default();
+        self.computer.threads.store(threads, Ordering::Relaxed);
+        self.engine.set_threads(self.threads());
     }
 
     /// Names this computer in measurements: one processor with one number of threads.

@@ -96,7 +96,7 @@ impl App {
             online.transfers.set_limit(settings.bandwidth_limit_bytes);
         }
         self.engine.set_idle_unload(settings.idle_unload());
-        self.set_threads(settings.threads).await?;
+        self.change_threads(settings.threads).await?;
         Ok(settings)
     }
 }

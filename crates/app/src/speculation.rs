@@ -29,7 +29,7 @@ const REPLY_TOKENS: usize = 96;
 const LONG_ENOUGH: Duration = Duration::from_secs(90);
 
 /// How a model's replies are speculated.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, TS)]
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelSpeculation {
     /// Whether they are.
