@@ -210,13 +210,15 @@ impl App {
     /// Whether one model can draft for another. A draft of more than half the size takes longer than it saves.
     async fn drafts_for(&self, draft: &ModelRecord, target: &ModelRecord) -> bool {
         let small = draft.size_bytes.saturating_mul(2) <= target.size_bytes;
-        if !small || !draft.files.iter().all(|file| file.path.exists()) {
+        if !small {
             return false;
         }
-        match (self.shape_of(draft).await, self.shape_of(target).await) {
-            (Some(draft), Some(target)) => same_vocabulary(draft.vocabulary_hash, target.vocabulary_hash),
-            _ => false,
-        }
+        let (Some(one), Some(other)) = (self.shape_of(draft).await, self.shape_of(target).await) else {
+            return false;
+        };
+        // The disk is asked last, and only about models that could: this is asked of every pair in the library.
+        same_vocabulary(one.vocabulary_hash, other.vocabulary_hash)
+            && draft.files.iter().all(|file| file.path.exists())
     }
 
     async fn speculation_key(&self, record: &ModelRecord) -> SpeculationKey {
