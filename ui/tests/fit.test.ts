@@ -98,7 +98,6 @@ test("too big says which context would fit, or that none does", () => {
 describe("why the engine cannot", () => {
   test.each<[Reason, string]>([
     [{ kind: "architecture", architecture: "mamba" }, "models of the kind “mamba”"],
-    [{ kind: "needsGpu", architecture: "qwen3moe" }, "need a graphics card"],
     [{ kind: "tensorType", tensorType: "IQ4_NL" }, "IQ4_NL cannot be read"],
     [{ kind: "noChatTemplate" }, "It was not made for chats"],
     [{ kind: "missing", what: "tokenizer" }, "has no tokenizer"],

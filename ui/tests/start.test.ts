@@ -57,7 +57,7 @@ test("the first start says what to do, and does it", async () => {
   await userEvent.click(screen.getByRole("button", { name: "Try the built-in Bard" }));
   expect(fake.loadModel).toHaveBeenCalledExactlyOnceWith("bard");
   fake.pickModel.mockResolvedValue(null);
-  await userEvent.click(screen.getByRole("button", { name: "Open a GGUF file…" }));
+  await userEvent.click(screen.getByRole("button", { name: "Open a model file…" }));
   expect(fake.pickModel).toHaveBeenCalledOnce();
   expect(fake.loadModel).toHaveBeenCalledOnce();
 });

@@ -2,8 +2,8 @@
 
 use candle_core::{D, IndexOp, Result};
 
-use crate::load::SharedPipeline;
 use crate::reader::{PORTION, Reader, common};
+use crate::weights::SharedPipeline;
 
 /// A model of the target's vocabulary that says what it would say, in less time.
 pub struct Drafter {

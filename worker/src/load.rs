@@ -6,12 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hearth_engine::protocol::{ChatMessage, Chosen, DEFAULT_CONTEXT, Fault, LoadedModel, RequestId, Role};
-use hearth_gguf::Header;
-use mistralrs_core::{
-    AdapterPaths, DefaultSchedulerMethod, DeviceMapSetting, GGUFLoaderBuilder, GGUFSpecificConfig,
-    LocalModelPaths, MistralRs, MistralRsBuilder, ModelDType, ModelPaths, Pipeline, SchedulerConfig,
+use hearth_engine::protocol::{
+    ChatMessage, Chosen, DEFAULT_CONTEXT, Fault, LoadedModel, Quantisation, RequestId, Role,
 };
+use mistralrs_core::{DefaultSchedulerMethod, MistralRs, MistralRsBuilder, SchedulerConfig};
 
 use parking_lot::Mutex;
 use tokenizers::Tokenizer;
@@ -22,9 +20,10 @@ use crate::fault::{first_line, last_panic};
 use crate::generate;
 use crate::memory;
 use crate::pipeline::ChatPipeline;
-use crate::preflight;
+use crate::preflight::{self, Checked};
 use crate::progress::Progress;
 use crate::reply::Reply;
+use crate::weights::{self, SharedPipeline};
 
 /// A model that answers.
 pub struct Model {
@@ -46,17 +45,20 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
         files,
         draft,
         context,
+        quantisation,
     } = chosen;
-    let header = check(&files).await?;
-    if !draft.is_empty() {
-        check(&draft).await?;
-    }
+    let checked = check(&files).await?;
+    let architecture = checked.architecture().to_owned();
+    let drafting = match draft.is_empty() {
+        true => None,
+        false => Some(check(&draft).await?),
+    };
     let all: Vec<PathBuf> = [&*files, &*draft].concat();
     let progress = Progress::report(id, &all, outbox.clone());
-    let pipeline = read(files).await?;
-    let drafter = match draft.is_empty() {
-        true => None,
-        false => Some(drafter(read(draft).await?, &pipeline).await?),
+    let pipeline = read(files, checked, quantisation).await?;
+    let drafter = match drafting {
+        None => None,
+        Some(checked) => Some(drafter(read(draft, checked, quantisation).await?, &pipeline).await?),
     };
     let trained_context = pipeline.lock().await.get_metadata().max_seq_len;
     let context = context
@@ -73,7 +75,7 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
     try_template(&model).await?;
     drop(progress);
     let loaded = LoadedModel {
-        architecture: header.architecture().unwrap_or_default().to_owned(),
+        architecture,
         context,
         trained_context,
         load_milliseconds: start.elapsed().as_millis() as u64,
@@ -82,15 +84,19 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
     Ok((model, loaded))
 }
 
-async fn check(files: &[PathBuf]) -> Result<Header, Fault> {
+async fn check(files: &[PathBuf]) -> Result<Checked, Fault> {
     let files = files.to_vec();
     tokio::task::spawn_blocking(move || preflight::check(&files))
         .await
         .map_err(panicked)?
 }
 
-async fn read(files: Vec<PathBuf>) -> Result<SharedPipeline, Fault> {
-    tokio::task::spawn_blocking(move || read_weights(files))
+async fn read(
+    files: Vec<PathBuf>,
+    checked: Checked,
+    quantisation: Option<Quantisation>,
+) -> Result<SharedPipeline, Fault> {
+    tokio::task::spawn_blocking(move || weights::read(files, &checked, quantisation))
         .await
         .map_err(panicked)?
         .map_err(|error| Fault::BadModel {
@@ -121,49 +127,6 @@ fn unusable(error: candle_core::Error) -> Fault {
     Fault::BadModel {
         detail: first_line(&error.to_string()),
     }
-}
-
-/// A model as mistral.rs hands it out.
-pub type SharedPipeline = Arc<tokio::sync::Mutex<dyn Pipeline + Send + Sync>>;
-
-/// Reads the weights. The paths are given one by one, so mistral.rs neither asks the Hub nor picks up the
-/// `generation_config.json` that another model left in the same folder.
-fn read_weights(files: Vec<PathBuf>) -> anyhow::Result<SharedPipeline> {
-    let name = |path: &PathBuf| {
-        path.file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-    };
-    let names: Vec<String> = files.iter().map(name).collect();
-    let loader = GGUFLoaderBuilder::new(
-        None,
-        None,
-        names.first().cloned().unwrap_or_default(),
-        names,
-        GGUFSpecificConfig { topology: None },
-        false,
-        None,
-    )
-    .build();
-    let paths: Box<dyn ModelPaths> = Box::new(LocalModelPaths {
-        tokenizer_filename: PathBuf::new(),
-        config_filename: PathBuf::new(),
-        template_filename: None,
-        filenames: files,
-        adapter_paths: AdapterPaths::None,
-        gen_conf: None,
-        preprocessor_config: None,
-        processor_config: None,
-        chat_template_json_filename: None,
-    });
-    loader.load_model_from_path(
-        &paths,
-        &ModelDType::Auto,
-        &candle_core::Device::Cpu,
-        true,
-        DeviceMapSetting::dummy(),
-        None,
-        None,
-    )
 }
 
 /// Starts mistral.rs around the pipeline. Its prefix cache stays off: the pipeline keeps what was read itself.

@@ -6,6 +6,9 @@
 mod connection;
 mod cpu;
 mod draft;
+mod experts;
+#[cfg(test)]
+mod families;
 mod fault;
 mod generate;
 mod load;
@@ -21,6 +24,8 @@ mod reply;
 mod session;
 mod shelf;
 mod stop;
+mod threads;
+mod weights;
 
 use hearth_engine::protocol::{Event, PROTOCOL_VERSION};
 
@@ -37,6 +42,7 @@ fn main() {
     fault::remember_panics();
 
     matmul::install();
+    experts::install();
     let (requests, outbox) = connection::open();
     outbox.send(Event::Hello {
         protocol: PROTOCOL_VERSION,

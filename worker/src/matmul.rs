@@ -16,22 +16,40 @@ pub fn install() {
 /// # Errors
 /// candle's.
 pub fn product(weights: &QTensor, activations: &Tensor) -> Result<Option<Tensor>> {
-    let kind = match weights.dtype() {
+    let &[rows, columns] = weights.shape().dims() else {
+        return Ok(None);
+    };
+    if !weights.device().is_cpu() {
+        return Ok(None);
+    }
+    multiply(weights.dtype(), &weights.data()?, rows, columns, activations)
+}
+
+/// The same with a matrix of which there are the bytes.
+///
+/// # Errors
+/// candle's.
+pub fn multiply(
+    kind: GgmlDType,
+    data: &[u8],
+    rows: usize,
+    columns: usize,
+    activations: &Tensor,
+) -> Result<Option<Tensor>> {
+    let kind = match kind {
         GgmlDType::Q4K => Kind::Q4K,
         GgmlDType::Q5K => Kind::Q5K,
         GgmlDType::Q6K => Kind::Q6K,
         GgmlDType::Q8_0 => Kind::Q8_0,
         _ => return Ok(None),
     };
-    let (&[rows, columns], Some((&last, outer))) = (weights.shape().dims(), activations.dims().split_last())
-    else {
+    let Some((&last, outer)) = activations.dims().split_last() else {
         return Ok(None);
     };
-    if last != columns || activations.elem_count() == 0 || !weights.device().is_cpu() {
+    if last != columns || activations.elem_count() == 0 {
         return Ok(None);
     }
-    let data = weights.data()?;
-    let Some(matrix) = Matrix::new(kind, &data, rows, columns) else {
+    let Some(matrix) = Matrix::new(kind, data, rows, columns) else {
         return Ok(None);
     };
     let activations = activations.contiguous()?;

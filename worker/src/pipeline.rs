@@ -22,10 +22,10 @@ use rand_isaac::Isaac64Rng;
 use tokenizers::Tokenizer;
 
 use crate::draft::Drafter;
-use crate::load::SharedPipeline;
 use crate::reader::{PORTION, Reader, common};
 use crate::reply::Reply;
 use crate::shelf::Shelf;
+use crate::weights::SharedPipeline;
 
 /// How often drafts that agree on 2, on 3 to 5, and on more tokens usually stand, and those of a draft model.
 const USUAL: [f64; hearth_speculation::GRADES] = [0.3, 0.5, 0.7, 0.7];

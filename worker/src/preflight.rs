@@ -1,20 +1,47 @@
-//! What can be known before the weights are read: a file that cannot run is refused in milliseconds.
+//! What can be known before the weights are read: a model that cannot run is refused in milliseconds.
 
 use std::path::PathBuf;
 
 use hearth_engine::protocol::Fault;
-use hearth_engine::support;
+use hearth_engine::support::{self, safetensors::Class};
 use hearth_gguf::Header;
+use hearth_safetensors::Checkpoint;
 
-/// Reads the headers of all shards and refuses what the engine would fail on.
+/// A model that the engine should run.
+pub enum Checked {
+    /// Of GGUF files.
+    Gguf(Box<Header>),
+    /// Of safetensors.
+    Safetensors(Box<Checkpoint>, Class),
+}
+
+impl Checked {
+    /// GGUF's name of the architecture, or that of the class's family.
+    pub fn architecture(&self) -> &str {
+        match self {
+            Self::Gguf(header) => header.architecture().unwrap_or_default(),
+            Self::Safetensors(_, class) => class.family,
+        }
+    }
+}
+
+/// Reads what the files say of themselves and refuses what the engine would fail on.
 ///
 /// # Errors
-/// The first [`Fault`] found, in the order missing, unreadable, not GGUF, incomplete, then those of [`support::check`].
-pub fn check(files: &[PathBuf]) -> Result<Header, Fault> {
+/// The first [`Fault`] found: of the files, then those of [`support::check`] or [`support::safetensors::check`].
+pub fn check(files: &[PathBuf]) -> Result<Checked, Fault> {
+    if files
+        .iter()
+        .any(|path| path.extension().is_some_and(|end| end == "safetensors"))
+    {
+        let model = Checkpoint::open(files).map_err(Fault::from)?;
+        let class = support::safetensors::check(&model)?;
+        return Ok(Checked::Safetensors(Box::new(model), class));
+    }
     let first = files.first().ok_or(Fault::NoModel)?;
     let open = |path: &PathBuf| Header::open(path).map_err(|error| Fault::of_file(path, &error));
     let parts = files.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let header = Header::join(parts).map_err(|error| Fault::of_file(first, &error))?;
     support::check(&header)?;
-    Ok(header)
+    Ok(Checked::Gguf(Box::new(header)))
 }

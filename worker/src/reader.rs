@@ -1,13 +1,14 @@
 //! A model, and the keys and values of the tokens that it has read.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use candle_core::{Result, Tensor, bail};
 use mistralrs_core::Pipeline;
 use mistralrs_core::pipeline::text_models_inputs_processor::{FlashParams, ModelInputs};
 use mistralrs_core::pipeline::{EitherCache, ForwardInputsResult, KvCache, NormalCache};
 
-use crate::load::SharedPipeline;
+use crate::threads;
+use crate::weights::SharedPipeline;
 
 /// Tokens that are read in one pass at most. A pass over so many reads the weights as seldom as matters, and takes the
 /// memory and the time until a cancel is noticed of so many, however long the text is.
@@ -25,7 +26,7 @@ pub fn common(a: &[u32], b: &[u32]) -> usize {
 pub struct Reader {
     model: SharedPipeline,
     read: Vec<u32>,
-    /// Whether tokens can be taken back: not from a cache that forgets what leaves a window.
+    /// Whether tokens can be taken back: not from a cache that forgets what leaves a window, nor from states that do not grow.
     rewinds: bool,
     most: usize,
 }
@@ -61,8 +62,12 @@ impl Reader {
             most: 0,
         };
         reader.most = reader.pipeline()?.get_metadata().max_seq_len;
-        reader.rewinds =
-            reader.layers(|layers| layers.iter().all(|layer| matches!(layer, KvCache::Normal { .. })))?;
+        reader.rewinds = match reader.pipeline()?.cache() {
+            EitherCache::Normal(_) => {
+                reader.layers(|layers| layers.iter().all(|layer| matches!(layer, KvCache::Normal { .. })))?
+            }
+            _ => false,
+        };
         reader.forget()?;
         Ok(reader)
     }
@@ -81,11 +86,21 @@ impl Reader {
     fn layers<T>(&mut self, look: impl FnOnce(&mut Vec<KvCache>) -> T) -> Result<T> {
         match self.pipeline()?.cache() {
             EitherCache::Normal(cache) => {
-                let mut cache = cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
                 Ok(look(&mut cache.0))
             }
             _ => bail!("the model's cache is of another kind"),
         }
+    }
+
+    /// Does something to the keys and values of every layer that has any.
+    fn each_layer(&mut self, mut each: impl FnMut(&mut KvCache) -> Result<()>) -> Result<()> {
+        if let EitherCache::Hybrid(cache) = self.pipeline()?.cache() {
+            let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut layers = cache.caches.iter_mut();
+            return layers.try_for_each(|layer| layer.as_kv_cache_mut().map_or(Ok(()), &mut each));
+        }
+        self.layers(|layers| layers.iter_mut().try_for_each(each))?
     }
 
     /// The tokens that were read.
@@ -117,7 +132,7 @@ impl Reader {
         if !self.rewinds {
             bail!("a cache with a window does not go back");
         }
-        self.layers(|layers| layers.iter_mut().try_for_each(|layer| layer.set_len(length)))??;
+        self.each_layer(|layer| layer.set_len(length))?;
         self.read.truncate(length);
         Ok(())
     }
@@ -138,17 +153,25 @@ impl Reader {
     /// As [`Self::pipeline`].
     pub fn forget(&mut self) -> Result<()> {
         self.read.clear();
-        self.layers(|layers| {
-            for layer in layers {
-                layer.reset();
-                if let KvCache::Normal { k, v } = layer {
-                    // The memory of so many tokens is taken with the first.
-                    for cache in [k, v] {
-                        cache.capacity_seq_len = 0;
-                    }
+        self.each_layer(|layer| {
+            layer.reset();
+            if let KvCache::Normal { k, v } = layer {
+                // The memory of so many tokens is taken with the first.
+                for cache in [k, v] {
+                    cache.capacity_seq_len = 0;
                 }
             }
-        })
+            Ok(())
+        })?;
+        let device = self.pipeline()?.device();
+        if let EitherCache::Hybrid(cache) = self.pipeline()?.cache() {
+            let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+            // States lie in slots, one for each chat; here there is one chat.
+            cache.reset();
+            let slot = cache.allocate_seq().unwrap_or_default();
+            cache.set_state_indices(Some(Tensor::new(&[slot as u32], &device)?));
+        }
+        Ok(())
     }
 
     /// Takes what was read out of the model, which then has read nothing.
@@ -182,7 +205,7 @@ impl Reader {
             bail!("{end} tokens are more than the model's {}", self.most);
         }
         let room = end.next_multiple_of(NormalCache::CACHE_GROW_SIZE).min(self.most);
-        self.layers(|layers| layers.iter_mut().try_for_each(|layer| grow(layer, end, room)))?
+        self.each_layer(|layer| grow(layer, end, room))
     }
 
     /// Reads more tokens in one pass of the model and returns the logits after each of the last `asked` ones: f32 of
@@ -214,9 +237,8 @@ impl Reader {
             flash_meta: FlashParams::empty(true),
             flash_meta_full: None,
         };
-        let ForwardInputsResult::CausalGeneration { logits } =
-            pipeline.forward_inputs(Box::new(inputs), false)?
-        else {
+        let result = threads::run(tokens.len(), || pipeline.forward_inputs(Box::new(inputs), false))?;
+        let ForwardInputsResult::CausalGeneration { logits } = result else {
             bail!("the model does not write text");
         };
         self.read.extend_from_slice(tokens);

@@ -18,7 +18,8 @@ use crate::project::Project;
 use crate::{fingerprint, patches};
 
 /// What mistral.rs is compiled against from this repository: its content decides, not its age.
-const UNDER_THE_ENGINE: [&str; 4] = [
+const UNDER_THE_ENGINE: [&str; 5] = [
+    "worker/activation",
     "worker/attention",
     "worker/patched",
     "worker/pool",

@@ -16,7 +16,7 @@ use ts_rs::TS;
 
 use crate::discover::{VariantState, first_context};
 use crate::measured::model_key;
-use crate::model_files::{read_header, shards};
+use crate::model_files::{Fitted, read, siblings};
 use crate::{App, AppEvent, ErrorCode, ErrorReport, Model, ModelSpeculation};
 
 /// An eye follows four times a second.
@@ -28,7 +28,7 @@ const TELL_EVERY: Duration = Duration::from_millis(250);
 pub struct LibraryEntry {
     /// The model.
     pub model: Model,
-    /// Its quantisation.
+    /// Its quantisation, or the one that it is given while it is loaded.
     pub quantisation: Option<String>,
     /// Parameters.
     #[ts(type = "number | null")]
@@ -93,8 +93,8 @@ pub struct DeletePreview {
 /// What the library knows beyond the store.
 #[derive(Default)]
 pub(crate) struct Shelf {
-    /// Shapes by the first file, read once.
-    shapes: Mutex<HashMap<PathBuf, Option<Shape>>>,
+    /// How models lie in memory by the first file, read once.
+    fitted: Mutex<HashMap<PathBuf, Option<Fitted>>>,
     /// What other apps hold, as last looked.
     found: Mutex<Vec<Found>>,
     /// How far a check is, 0 to 1, by model.
@@ -188,9 +188,9 @@ impl App {
     /// What is wrong with its file, or the store's.
     pub async fn price_model(&self, id: &str, context: u64) -> Result<Verdict, ErrorReport> {
         let record = self.store().await?.model(id).await?;
-        let header = read_header(paths(&record)).await?;
-        let shape = Shape::of(&header)?;
-        Ok(self.judge(&record, &shape, context).await)
+        let contents = read(paths(&record)).await?;
+        let fitted = contents.fitted(&self.machine().await)?;
+        Ok(self.judge(&record, &fitted.shape, context).await)
     }
 
     /// The verdict on a file, or on the split model that it is part of, at a context in tokens.
@@ -198,16 +198,11 @@ impl App {
     /// # Errors
     /// What is wrong with the file.
     pub async fn price_file(&self, path: PathBuf, context: u64) -> Result<Verdict, ErrorReport> {
-        let header = read_header(shards(&path)).await?;
+        let contents = read(siblings(&path)).await?;
         let plan = Plan { context, draft: None };
         let (machine, speeds) = (self.machine().await, self.speeds());
-        Ok(verdict(
-            &machine,
-            speeds.as_ref(),
-            &Shape::of(&header)?,
-            plan,
-            None,
-        ))
+        let fitted = contents.fitted(&machine)?;
+        Ok(verdict(&machine, speeds.as_ref(), &fitted.shape, plan, None))
     }
 
     /// Hashes a model's files and compares. Returns at once; progress and outcome are told as library events.
@@ -325,7 +320,7 @@ impl App {
                 sha256: file.sha256.clone(),
             })
             .collect();
-        read_header(files.iter().map(|file| file.path.clone()).collect()).await?;
+        read(files.iter().map(|file| file.path.clone()).collect()).await?;
         let new = NewModel {
             id: None,
             name: found.name,
@@ -338,16 +333,20 @@ impl App {
     }
 
     async fn entry(&self, record: &ModelRecord, all: &[ModelRecord]) -> LibraryEntry {
-        let shape = self.shape_of(record).await;
-        let judged = match &shape {
+        let fitted = self.fitted(record).await;
+        let shape = fitted.as_ref().map(|fitted| &fitted.shape);
+        let judged = match shape {
             Some(shape) => Some(self.judge(record, shape, first_context(shape)).await),
             None => None,
         };
+        let level = fitted.as_ref().and_then(|fitted| fitted.quantisation);
         let measured = self.measured(&model_key(record)).await;
         let speculation = self.speculation_of(record, all).await;
         LibraryEntry {
-            quantisation: quantisation(record),
-            parameters: shape.as_ref().map(parameters),
+            quantisation: level
+                .map(|level| level.name().to_owned())
+                .or_else(|| quantisation(record)),
+            parameters: shape.map(parameters),
             repo: record.repo.clone(),
             verdict: judged,
             measured: measured.and_then(|measured| {
@@ -376,14 +375,19 @@ impl App {
     }
 
     pub(crate) async fn shape_of(&self, record: &ModelRecord) -> Option<Shape> {
+        self.fitted(record).await.map(|fitted| fitted.shape)
+    }
+
+    /// How a model of the library lies in memory; `None` where its files cannot be read or run.
+    pub(crate) async fn fitted(&self, record: &ModelRecord) -> Option<Fitted> {
         let first = record.path().to_path_buf();
-        if let Some(known) = lock(&self.shelf.shapes).get(&first) {
+        if let Some(known) = lock(&self.shelf.fitted).get(&first) {
             return known.clone();
         }
-        let header = read_header(paths(record)).await.ok()?;
-        let shape = Shape::of(&header).ok();
-        lock(&self.shelf.shapes).insert(first, shape.clone());
-        shape
+        let contents = read(paths(record)).await.ok()?;
+        let fitted = contents.fitted(&self.machine().await).ok();
+        lock(&self.shelf.fitted).insert(first, fitted.clone());
+        fitted
     }
 
     async fn look_elsewhere(&self) {

@@ -3,37 +3,121 @@
 use std::path::{Path, PathBuf};
 
 use hearth_engine::EngineError;
-use hearth_engine::protocol::Fault;
+use hearth_engine::protocol::{Fault, Quantisation};
+use hearth_fit::{Label, Plan, Reason, Shape, verdict};
 use hearth_gguf::{Header, ShardName, shard_name};
+use hearth_machine::Machine;
+use hearth_safetensors::Checkpoint;
 
+use crate::suggestions::FIRST_CONTEXT;
 use crate::{ErrorCode, ErrorReport};
 
-/// All files of the model that `path` is one of: itself, or the shards beside it, in order.
-pub(crate) fn shards(path: &Path) -> Vec<PathBuf> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let Some(ShardName { count, .. }) = ShardName::parse(&name) else {
-        return vec![path.to_path_buf()];
-    };
-    (0..count)
-        .filter_map(|index| shard_name(&name, index, count))
-        .map(|shard| path.with_file_name(shard))
-        .collect()
+/// What a model's files say of it.
+pub(crate) enum Contents {
+    /// GGUF.
+    Gguf(Header),
+    /// `config.json`, a tokeniser and safetensors.
+    Safetensors(Box<Checkpoint>),
 }
 
-/// Reads the header of a whole model, off the runtime's threads.
+/// How a model lies in memory.
+#[derive(Clone)]
+pub(crate) struct Fitted {
+    /// What its weights are quantised to while they are read; `None` for GGUF files, which are taken as they are.
+    pub quantisation: Option<Quantisation>,
+    /// What it takes.
+    pub shape: Shape,
+}
+
+impl Contents {
+    /// The best quantisation with which the model fits into this computer's memory, with nothing else in it: what is open just
+    /// now must not decide how well a model answers. The smallest where none fits.
+    ///
+    /// # Errors
+    /// Why the engine cannot run it.
+    pub fn fitted(&self, machine: &Machine) -> Result<Fitted, Reason> {
+        let model = match self {
+            Self::Gguf(header) => {
+                return Ok(Fitted {
+                    quantisation: None,
+                    shape: Shape::of(header)?,
+                });
+            }
+            Self::Safetensors(model) => model,
+        };
+        let mut empty = machine.clone();
+        empty.memory.available_bytes = empty.memory.total_bytes;
+        let fit = |level| {
+            let quantisation = Some(level);
+            let shape = Shape::of_checkpoint(model, quantisation)?;
+            Ok(Fitted { quantisation, shape })
+        };
+        for level in Quantisation::ALL {
+            let fitted = fit(level)?;
+            let plan = Plan {
+                context: FIRST_CONTEXT.min(fitted.shape.reliable_context),
+                draft: None,
+            };
+            if verdict(&empty, None, &fitted.shape, plan, None).label == Label::Fits {
+                return Ok(fitted);
+            }
+        }
+        fit(Quantisation::Q4K)
+    }
+}
+
+/// All files of the model that `path` is one of, the named one or the first shard first: itself, the shards beside it, or the
+/// folder of a model of safetensors.
+pub(crate) fn siblings(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if let Some(ShardName { count, .. }) = ShardName::parse(&name).filter(|_| name.ends_with(".gguf")) {
+        return (0..count)
+            .filter_map(|index| shard_name(&name, index, count))
+            .map(|shard| path.with_file_name(shard))
+            .collect();
+    }
+    if !name.ends_with(".safetensors") {
+        return vec![path.to_path_buf()];
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let belongs = |path: &PathBuf| {
+        let end = path.extension().unwrap_or_default();
+        ["safetensors", "json", "jinja"].iter().any(|known| end == *known)
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(belongs).collect();
+    // The weights are what the model is known by.
+    files.sort_by_key(|path| {
+        (
+            path.extension().is_none_or(|end| end != "safetensors"),
+            path.clone(),
+        )
+    });
+    files
+}
+
+/// Reads what a whole model's files say of it, off the runtime's threads.
 ///
 /// # Errors
 /// What is wrong with the first file that is.
-pub(crate) async fn read_header(files: Vec<PathBuf>) -> Result<Header, ErrorReport> {
+pub(crate) async fn read(files: Vec<PathBuf>) -> Result<Contents, ErrorReport> {
     let read = tokio::task::spawn_blocking(move || {
+        if files
+            .iter()
+            .any(|path| path.extension().is_some_and(|end| end == "safetensors"))
+        {
+            let model = Checkpoint::open(&files).map_err(|error| EngineError::from(Fault::from(error)))?;
+            return Ok(Contents::Safetensors(Box::new(model)));
+        }
         let fault = |path: &Path, error| EngineError::from(Fault::of_file(path, &error));
         let open = |path: &PathBuf| Header::open(path).map_err(|error| fault(path, error));
         let parts = files.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         let first = files.first().map_or(Path::new(""), PathBuf::as_path);
-        Header::join(parts).map_err(|error| fault(first, error))
+        let header = Header::join(parts).map_err(|error| fault(first, error))?;
+        Ok::<_, EngineError>(Contents::Gguf(header))
     });
     match read.await {
-        Ok(header) => Ok(header?),
+        Ok(contents) => Ok(contents?),
         Err(error) => Err(ErrorReport::new(ErrorCode::Internal, error.to_string())),
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use ts_rs::TS;
 
 use crate::library::paths;
-use crate::model_files::{read_header, shards};
+use crate::model_files::{Contents, read, siblings};
 use crate::{App, AppEvent, ErrorCode, ErrorReport};
 
 /// The id of the model that ships inside Hearth, wherever that is installed.
@@ -70,7 +70,7 @@ impl App {
         Ok(models)
     }
 
-    /// Remembers the GGUF file at `path`, which the person picked.
+    /// Remembers the model that the file at `path`, which the person picked, is of.
     ///
     /// # Errors
     /// What is wrong with the file's header, or the store's.
@@ -137,6 +137,7 @@ impl App {
                 .await
                 .map_or_else(Vec::new, |(draft, _)| paths(&draft)),
             context: self.context_for(&record).await,
+            quantisation: self.fitted(&record).await.and_then(|fitted| fitted.quantisation),
         };
         let loaded = self.engine.load(chosen).await?;
         self.keep_load(&record, &loaded).await;
@@ -181,12 +182,14 @@ impl App {
     }
 
     async fn remember(&self, path: PathBuf, id: Option<&str>) -> Result<ModelRecord, ErrorReport> {
-        let files = shards(&path);
-        let header = read_header(files.clone()).await?;
-        let name = match header.text("general.name").map(str::trim) {
-            Some(name) if id.is_some() && !name.is_empty() => capitalised(name),
-            // Files of one model differ in quantisation, which only the file's name tells.
-            _ => plain_name(&path),
+        let files = siblings(&path);
+        let name = match read(files.clone()).await? {
+            Contents::Gguf(header) => match header.text("general.name").map(str::trim) {
+                Some(name) if id.is_some() && !name.is_empty() => capitalised(name),
+                // Files of one model differ in quantisation, which only the file's name tells.
+                _ => plain_name(&path),
+            },
+            Contents::Safetensors(_) => folder_name(&path),
         };
         let file = |path: PathBuf| ModelFileRecord {
             size_bytes: std::fs::metadata(&path).map_or(0, |file| file.len()),
@@ -224,6 +227,22 @@ fn plain_name(path: &Path) -> String {
             .to_string_lossy()
             .into_owned(),
     }
+}
+
+/// The name of the folder that a model of safetensors lies in, or of its repository in the Hub's cache, where folders are named
+/// after commits: `models--Qwen--Qwen3-4B/snapshots/…`.
+fn folder_name(path: &Path) -> String {
+    let name = |path: Option<&Path>| {
+        let name = path.and_then(Path::file_name).unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    };
+    let folder = path.parent();
+    let above = folder.and_then(Path::parent);
+    if name(above) != "snapshots" {
+        return name(folder);
+    }
+    let repo = name(above.and_then(Path::parent));
+    repo.rsplit("--").next().unwrap_or(&repo).to_owned()
 }
 
 fn capitalised(name: &str) -> String {

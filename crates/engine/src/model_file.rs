@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use hearth_gguf::GgufError;
+use hearth_safetensors::Error;
 
 use crate::protocol::Fault;
 
@@ -19,6 +20,23 @@ impl Fault {
                 Self::FileMissing { path: path.into() }
             }
             GgufError::Io(_) => Self::Unreadable { detail },
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Truncated { .. } => Self::Truncated {
+                detail: error.to_string(),
+            },
+            Error::Missing { .. } | Error::Damaged { .. } => Self::BadModel {
+                detail: error.to_string(),
+            },
+            Error::Io { path, source } if source.kind() == ErrorKind::NotFound => Self::FileMissing { path },
+            Error::Io { .. } => Self::Unreadable {
+                detail: error.to_string(),
+            },
         }
     }
 }

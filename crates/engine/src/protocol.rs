@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// Grows by one with every change that an older side would misread.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// Longest line either side accepts, in bytes. The longest real one is a request that carries a whole chat.
 pub const LONGEST_LINE: usize = 8 << 20;
@@ -208,8 +208,11 @@ impl Role {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Chosen {
-    /// Its GGUF files, the shards of a split one in order.
+    /// Its files: those of GGUF, the shards of a split one in order, or `config.json`, tokeniser and safetensors.
     pub files: Vec<PathBuf>,
+    /// What weights of safetensors are quantised to while they are read; `None` keeps them as 32-bit numbers. GGUF files are
+    /// taken as they are.
+    pub quantisation: Option<Quantisation>,
     /// Those of a smaller model with the same vocabulary that drafts for it; empty for none.
     pub draft: Vec<PathBuf>,
     /// Tokens of prompt and reply together; the worker lowers it to what the model was trained for. `None`: the worker's
@@ -229,6 +232,35 @@ impl Chosen {
     /// What the status names the model by.
     pub(crate) fn path(&self) -> PathBuf {
         self.files.first().cloned().unwrap_or_default()
+    }
+}
+
+/// What plain weights are quantised to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Quantisation {
+    /// 4.5 bits a weight.
+    Q4K,
+    /// 5.5 bits a weight.
+    Q5K,
+    /// 6.6 bits a weight.
+    Q6K,
+    /// 8.5 bits a weight.
+    Q8_0,
+}
+
+impl Quantisation {
+    /// All of them, the one that changes least first.
+    pub const ALL: [Self; 4] = [Self::Q8_0, Self::Q6K, Self::Q5K, Self::Q4K];
+
+    /// As files of GGUF are named after it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Q4K => "Q4_K",
+            Self::Q5K => "Q5_K",
+            Self::Q6K => "Q6_K",
+            Self::Q8_0 => "Q8_0",
+        }
     }
 }
 

@@ -3,24 +3,23 @@
 //! The engine is mistral.rs 0.8.1 on candle 0.11.1, on the processor. Names of files below are those of
 //! mistralrs-core unless they say otherwise.
 
+pub mod safetensors;
+
 use hearth_gguf::{Header, Tensor, Value};
 
 use crate::protocol::Fault;
 
 /// Architectures that load from GGUF and answer (`pipeline/gguf.rs`).
-pub const ARCHITECTURES: [&str; 7] = [
+pub const ARCHITECTURES: [&str; 8] = [
     "llama",
     "mistral3",
     "phi2",
     "phi3",
     "qwen2",
     "qwen3",
+    "qwen3moe",
     "starcoder2",
 ];
-
-/// Architectures that load and then fail at the first token unless a graphics card computes: their experts lie in one
-/// tensor, for which candle has no kernel on the processor (`QTensor::indexed_moe_forward`).
-pub const ONLY_ON_GPU: [&str; 1] = ["qwen3moe"];
 
 /// Types of tensors that candle makes weights of (`quantized/ggml_file.rs`, `qtensor_from_ggml`). It knows Q8_1 and
 /// Q8_K by name, and refuses them there.
@@ -38,14 +37,6 @@ pub enum Unsupported {
     /// An architecture that it does not know.
     #[error("its architecture, “{architecture}”, is not known to the engine")]
     Architecture {
-        /// As the file names it.
-        architecture: String,
-    },
-    /// An architecture that it runs only on a graphics card.
-    #[error(
-        "models of the architecture “{architecture}” run only on a graphics card, which Hearth does not use yet"
-    )]
-    OnlyOnGpu {
         /// As the file names it.
         architecture: String,
     },
@@ -86,9 +77,7 @@ impl From<Unsupported> for Fault {
                 Self::UnsupportedTensor { tensor, tensor_type }
             }
             Unsupported::NoTemplate => Self::BadTemplate { detail },
-            Unsupported::OnlyOnGpu { .. } | Unsupported::Missing { .. } | Unsupported::Misfit { .. } => {
-                Self::BadModel { detail }
-            }
+            Unsupported::Missing { .. } | Unsupported::Misfit { .. } => Self::BadModel { detail },
         }
     }
 }
@@ -96,16 +85,14 @@ impl From<Unsupported> for Fault {
 /// Whether the engine runs this architecture at all.
 ///
 /// # Errors
-/// [`Unsupported::Architecture`] and [`Unsupported::OnlyOnGpu`].
+/// [`Unsupported::Architecture`].
 pub fn check_architecture(architecture: &str) -> Result<(), Unsupported> {
-    let architecture = architecture.to_owned();
-    if ONLY_ON_GPU.contains(&architecture.as_str()) {
-        Err(Unsupported::OnlyOnGpu { architecture })
-    } else if ARCHITECTURES.contains(&architecture.as_str()) {
-        Ok(())
-    } else {
-        Err(Unsupported::Architecture { architecture })
+    if ARCHITECTURES.contains(&architecture) {
+        return Ok(());
     }
+    Err(Unsupported::Architecture {
+        architecture: architecture.to_owned(),
+    })
 }
 
 /// Whether the engine runs the model with this header, its shards joined.

@@ -96,9 +96,6 @@ struct Parts {
     embeddings: u64,
     /// Norms and biases as 32-bit floats (`QRmsNorm::new` in `layers.rs`).
     vectors: u64,
-    /// The data of a layer's largest tensor, read before it is copied into place (`TensorInfo::read` in candle's
-    /// `quantized/gguf_file.rs`). The table and the output are read first, when there is room.
-    largest_tensor: u64,
     unstacking: u64,
     vocabulary: u64,
     /// The header's metadata, of which the tokens are nearly all.
@@ -115,12 +112,6 @@ impl Parts {
         let held: Vec<_> = weights.matrices.iter().map(|one| held(one, level)).collect();
         let total = |of: fn(&Held) -> u64| sum(&held.iter().map(of).collect::<Vec<_>>());
         let words = shape.vocabulary.saturating_add(shape.merges);
-        // Qwen's are 32-bit floats, all others' the cache's 16-bit ones.
-        let position_bytes = if shape.architecture.starts_with("qwen") {
-            4
-        } else {
-            2
-        };
         Self {
             matrices: total(|one| one.loaded),
             packed: total(|one| one.packed),
@@ -130,11 +121,10 @@ impl Parts {
                 weights.embedding_bytes
             },
             vectors: product(&[weights.vector_weights, 4]),
-            largest_tensor: weights.largest_tensor_bytes,
             unstacking: weights.unstacking_bytes,
             vocabulary: product(&[words, TOKEN_BYTES]),
             metadata: product(&[words, LOADING_TOKEN_BYTES]),
-            positions: product(&[shape.trained_context, shape.rotary_length, position_bytes]),
+            positions: product(&[shape.trained_context, shape.rotary_length, 4]),
             cache: Cache::of(shape, context),
             prompt: prompt::buffers(shape, context),
         }
@@ -147,11 +137,7 @@ impl Parts {
     /// The highest of three moments.
     fn peak(&self) -> u64 {
         let all = sum(&[self.weights(), WORKER_BYTES, self.vocabulary, self.positions]);
-        let reading_the_file = sum(&[
-            all.saturating_sub(self.packed),
-            self.largest_tensor.max(self.unstacking),
-            self.metadata,
-        ]);
+        let reading_the_file = sum(&[all.saturating_sub(self.packed), self.unstacking, self.metadata]);
         // mistral.rs runs one token when all is loaded, which packs what is to be packed.
         let loaded = all.saturating_add(self.metadata);
         let left_by_the_portion_before = self.prompt.min(HEAP_BYTES);

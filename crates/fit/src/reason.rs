@@ -14,15 +14,6 @@ pub enum Reason {
         /// As the file names it.
         architecture: String,
     },
-    /// It would run on a graphics card only.
-    #[error(
-        "Models of the kind “{architecture}” need a graphics card in this version of the engine, and Hearth computes on \
-         the processor. Choose a model without experts, such as Qwen3 8B."
-    )]
-    NeedsGpu {
-        /// As the file names it.
-        architecture: String,
-    },
     /// A quantisation that it does not know.
     #[error(
         "The engine cannot read the number format {tensor_type} that this file uses. Choose another file of the same \
@@ -71,7 +62,6 @@ impl From<Unsupported> for Reason {
     fn from(unsupported: Unsupported) -> Self {
         match unsupported {
             Unsupported::Architecture { architecture } => Self::Architecture { architecture },
-            Unsupported::OnlyOnGpu { architecture } => Self::NeedsGpu { architecture },
             Unsupported::TensorType { tensor_type, .. } => Self::TensorType { tensor_type },
             Unsupported::NoTemplate => Self::NoChatTemplate,
             Unsupported::Missing { what } => Self::Missing { what },

@@ -1,13 +1,16 @@
 //! What a model is made of, as far as memory and speed depend on it.
 
+mod checkpoint;
 mod dimensions;
 mod estimated;
 mod exact;
 
 use std::collections::BTreeMap;
 
+use hearth_engine::protocol::Quantisation;
 use hearth_engine::support::{self, FLOAT_TYPES};
 use hearth_gguf::{Header, TensorType, Value};
+use hearth_safetensors::Checkpoint;
 use serde::{Deserialize, Serialize};
 
 use crate::Reason;
@@ -18,7 +21,7 @@ pub(crate) use estimated::Mix;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shape {
-    /// GGUF's name of the architecture, such as `qwen3`.
+    /// GGUF's name of the architecture, such as `qwen3`, or that of the family that a class of transformers' belongs to.
     pub architecture: String,
     /// Transformer blocks.
     pub layers: u64,
@@ -42,8 +45,8 @@ pub struct Shape {
     pub merges: u64,
     /// The context that the file names, in tokens.
     pub trained_context: u64,
-    /// The context up to which the engine runs the model as it was trained, in tokens; at most `trained_context`. The
-    /// engine ignores rotary scaling (`models/quantized_llama.rs` reads `rope.freq_base` alone).
+    /// The context up to which the engine runs the model as it was trained, in tokens; at most `trained_context`, and less
+    /// where it was stretched in a way that the engine does not follow.
     pub reliable_context: u64,
     /// Experts of a mixture; `None` for a dense model.
     pub experts: Option<Experts>,
@@ -82,8 +85,6 @@ pub struct Weights {
     pub tied: bool,
     /// Numbers of norms and biases.
     pub vector_weights: u64,
-    /// Bytes of the largest tensor of a layer in the file.
-    pub largest_tensor_bytes: u64,
     /// Bytes that taking one layer's experts apart takes, for a file that holds them in one tensor; else 0.
     pub unstacking_bytes: u64,
 }
@@ -137,6 +138,15 @@ impl Shape {
             .iter()
             .any(|tensor| tensor.name.starts_with("rope_f"));
         Ok(dimensions.shape(weights, is_scaled, header.vocabulary_hash))
+    }
+
+    /// The shape of a model of safetensors whose weights are quantised while they are read.
+    ///
+    /// # Errors
+    /// Why the engine cannot run it: every reason that [`support::safetensors::check`] knows.
+    pub fn of_checkpoint(model: &Checkpoint, quantisation: Option<Quantisation>) -> Result<Self, Reason> {
+        let class = support::safetensors::check(model)?;
+        checkpoint::shape(class.family, model, quantisation)
     }
 
     /// The shape of a model of which only the `{architecture}.…` metadata and the file's size are known. The header of one

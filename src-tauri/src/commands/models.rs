@@ -38,8 +38,8 @@ async fn picked(handle: &AppHandle) -> Option<PathBuf> {
     handle
         .dialog()
         .file()
-        .set_title("Open a GGUF file")
-        .add_filter("GGUF models", &["gguf"])
+        .set_title("Open a model file")
+        .add_filter("Models", &["gguf", "safetensors"])
         .pick_file(|file| {
             // Nobody waits once the window is gone.
             let _ = done.send(file);

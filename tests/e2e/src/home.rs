@@ -17,6 +17,7 @@ use crate::window::Window;
 pub struct Home {
     folder: TempDir,
     hub: String,
+    picked: PathBuf,
 }
 
 impl Home {
@@ -25,8 +26,10 @@ impl Home {
     /// # Errors
     /// The disk's.
     pub fn new() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("hearth-e2e-").tempdir()?;
         Ok(Self {
-            folder: tempfile::Builder::new().prefix("hearth-e2e-").tempdir()?,
+            picked: folder.path().join("scripted.gguf"),
+            folder,
             // Nothing listens there.
             hub: "http://127.0.0.1:9".to_owned(),
         })
@@ -63,9 +66,19 @@ impl Home {
         Ok(home)
     }
 
-    /// The file that "Open a GGUF file…" picks.
+    /// As [`Home::new`], with a model of safetensors to pick, in a folder of this name.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn with_safetensors(model: &ModelFile, name: &str) -> Result<Self> {
+        let mut home = Self::new()?;
+        home.picked = model.write_safetensors(&home.folder.path().join(name))?;
+        Ok(home)
+    }
+
+    /// The file that "Open a model file…" picks.
     pub fn picked(&self) -> PathBuf {
-        self.folder.path().join("scripted.gguf")
+        self.picked.clone()
     }
 
     /// The folder of the app's data.

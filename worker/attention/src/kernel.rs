@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use crate::exp::exp;
 use crate::lanes::Lanes;
 use crate::rows::{Element, Rows};
+use hearth_activation::exp;
 
 /// Keys of a tile. With rows of 128 numbers a widened tile takes 32 KB: a first-level cache, or half of one.
 pub const TILE: usize = 64;

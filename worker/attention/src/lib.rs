@@ -10,9 +10,9 @@
     reason = "vector instructions, and threads that each write a part of one result"
 )]
 
-mod exp;
 mod kernel;
 mod lanes;
+pub mod rope;
 mod rows;
 #[cfg(feature = "candle")]
 mod tensors;
@@ -22,7 +22,7 @@ use std::ops::Range;
 use lanes::{Job, Lanes, dispatch};
 pub use rows::{Element, Rows};
 #[cfg(feature = "candle")]
-pub use tensors::attention;
+pub use tensors::{attention, stored};
 
 use kernel::{Scratch, TILE};
 

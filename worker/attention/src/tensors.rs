@@ -8,8 +8,8 @@ use hearth_pool::pool;
 use crate::{Attention, Element, Mask, Rows};
 
 /// Attention of `(batch, queries, heads, length)` over `(batch, keys, key heads, length)`, as `(batch, heads, queries,
-/// length)`; none for what the kernels do not know: tensors of several types, rows that do not lie in one piece, values of
-/// another length than keys, a mask that differs between heads.
+/// length)` in the queries' type; none for what the kernels do not know: keys of another type than values, rows that do not
+/// lie in one piece, values of another length than keys, a mask that differs between heads.
 ///
 /// # Errors
 /// candle's, for tensors of other than four dimensions.
@@ -21,12 +21,32 @@ pub fn attention(
     scale: f32,
     softcap: Option<f32>,
 ) -> Result<Option<Tensor>> {
-    match q.dtype() {
-        DType::F32 => run::<f32>(q, k, v, mask, scale, softcap),
-        DType::F16 => run::<f16>(q, k, v, mask, scale, softcap),
-        DType::BF16 => run::<bf16>(q, k, v, mask, scale, softcap),
+    match (q.dtype(), k.dtype()) {
+        (DType::F32, DType::F32) => run::<f32, f32>(q, k, v, mask, scale, softcap),
+        (DType::F32, DType::F16) => run::<f32, f16>(q, k, v, mask, scale, softcap),
+        (DType::F16, DType::F16) => run::<f16, f16>(q, k, v, mask, scale, softcap),
+        (DType::BF16, DType::BF16) => run::<bf16, bf16>(q, k, v, mask, scale, softcap),
         _ => Ok(None),
     }
+}
+
+/// Keys or values as a cache keeps them, in one piece: of 16 bits where they came in 32 on a CPU, since a token's are read
+/// again for every token after it, and more digits than that change nothing that is said.
+///
+/// # Errors
+/// candle's.
+pub fn stored(tensor: &Tensor) -> Result<Tensor> {
+    if tensor.dtype() != DType::F32 || !tensor.device().is_cpu() {
+        return tensor.contiguous();
+    }
+    let tensor = tensor.contiguous()?;
+    let (guard, layout) = tensor.storage_and_layout();
+    let (Storage::Cpu(storage), Some((start, end))) = (&*guard, layout.contiguous_offsets()) else {
+        return tensor.to_dtype(DType::F16);
+    };
+    let mut narrow = vec![f16::ZERO; end - start];
+    narrow.convert_from_f32_slice(&storage.as_slice::<f32>()?[start..end]);
+    Tensor::from_vec(narrow, tensor.shape(), tensor.device())
 }
 
 /// A number that results are narrowed to.
@@ -56,7 +76,7 @@ impl Number for bf16 {
     }
 }
 
-fn run<T: Number>(
+fn run<Q: Number, K: Number>(
     q: &Tensor,
     k: &Tensor,
     v: &Tensor,
@@ -67,7 +87,7 @@ fn run<T: Number>(
     let (batch, queries, heads, length) = q.dims4()?;
     let (_, keys, key_heads, key_length) = k.dims4()?;
     let contiguous_rows = [q, k, v].iter().all(|tensor| tensor.stride()[3] == 1);
-    let same = k.dtype() == q.dtype() && v.dtype() == q.dtype() && v.dims() == k.dims();
+    let same = v.dtype() == k.dtype() && v.dims() == k.dims();
     if !contiguous_rows || !same || key_length != length || key_heads == 0 || heads % key_heads != 0 {
         return Ok(None);
     }
@@ -83,7 +103,7 @@ fn run<T: Number>(
             if (rows, columns) != (queries, keys) || ones.iter().any(|&one| one != 1) {
                 return Ok(None);
             }
-            if is_causal::<T>(mask, queries, keys)? {
+            if is_causal::<Q>(mask, queries, keys)? {
                 Mask::Causal
             } else {
                 bias = mask.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
@@ -101,16 +121,16 @@ fn run<T: Number>(
     let mut out = Vec::with_capacity(batch * heads * queries * length);
     for index in 0..batch {
         let attention = Attention {
-            queries: rows::<T>(q, q_cpu, index)?,
-            keys: rows::<T>(k, k_cpu, index)?,
-            values: rows::<T>(v, v_cpu, index)?,
+            queries: rows::<Q>(q, q_cpu, index)?,
+            keys: rows::<K>(k, k_cpu, index)?,
+            values: rows::<K>(v, v_cpu, index)?,
             scale,
             softcap,
             mask,
         };
         out.extend(attention.compute(|parts, work| pool().run(parts, work)));
     }
-    Tensor::from_vec(T::narrow(out), (batch, heads, queries, length), &Device::Cpu).map(Some)
+    Tensor::from_vec(Q::narrow(out), (batch, heads, queries, length), &Device::Cpu).map(Some)
 }
 
 fn rows<'a, T: Number>(tensor: &Tensor, storage: &'a CpuStorage, batch: usize) -> Result<Rows<'a, T>> {

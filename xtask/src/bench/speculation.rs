@@ -205,9 +205,9 @@ impl Bench {
         let id = worker.ask(|id| Request::Load {
             id,
             chosen: Chosen {
-                files: vec![target.to_owned()],
                 draft: draft.map(Path::to_owned).into_iter().collect(),
                 context: Some(1024),
+                ..Chosen::files(vec![target.to_owned()])
             },
         })?;
         while !matches!(worker.event()?, Event::Loaded { id: of, .. } if of == id) {}

@@ -103,20 +103,21 @@ impl Step {
 }
 
 fn format(project: &Project) -> Result<()> {
-    for folder in [
+    let own = [
         project.root.clone(),
         project.worker(),
-        project.worker().join(ATTENTION),
         project.root.join(fuzz::FOLDER),
-    ] {
+    ];
+    let kernels = UNDER_THE_ENGINE.map(|kernels| project.worker().join(kernels));
+    for folder in own.into_iter().chain(kernels) {
         command::run(command::cargo(project, &folder).args(["fmt", "--all", "--check"]))
             .with_context(|| format!("run `cargo fmt --all` in {}", folder.display()))?;
     }
     Ok(())
 }
 
-/// The kernels' package, a workspace of its own in the worker's folder.
-const ATTENTION: &str = "attention";
+/// Packages that mistral.rs is compiled against, each a workspace of its own in the worker's folder.
+const UNDER_THE_ENGINE: [&str; 3] = ["activation", "attention", "pool"];
 
 /// Lints and tests the worker in one compilation: `cargo clippy` would compile mistral.rs a second
 /// time, in check mode, while clippy's driver in rustc's place lints only the worker itself and
@@ -128,18 +129,21 @@ fn worker_tests(project: &Project, long: bool) -> Result<()> {
         .env("CLIPPY_ARGS", "-Dwarnings");
     cargo.args(["test", "--release", "--locked", "--workspace"]);
     command::run(including_long(&mut cargo, long))?;
-    let attention = project.worker().join(ATTENTION);
-    let mut clippy = command::cargo(project, &attention);
-    clippy.args([
-        "clippy",
-        "--release",
-        "--all-targets",
-        "--all-features",
-        "--locked",
-    ]);
-    command::run(clippy.args(["--", "-Dwarnings"]))?;
-    let mut cargo = command::cargo(project, &attention);
-    command::run(cargo.args(["test", "--release", "--locked"]))
+    for kernels in UNDER_THE_ENGINE {
+        let folder = project.worker().join(kernels);
+        let mut clippy = command::cargo(project, &folder);
+        clippy.args([
+            "clippy",
+            "--release",
+            "--all-targets",
+            "--all-features",
+            "--locked",
+        ]);
+        command::run(clippy.args(["--", "-Dwarnings"]))?;
+        let mut cargo = command::cargo(project, &folder);
+        command::run(cargo.args(["test", "--release", "--locked"]))?;
+    }
+    Ok(())
 }
 
 fn clippy(project: &Project) -> Result<()> {

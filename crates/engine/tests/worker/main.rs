@@ -10,5 +10,6 @@
 #[path = "../common/chat.rs"]
 mod chat;
 mod replies;
+mod safetensors;
 mod speculation;
 mod stage;

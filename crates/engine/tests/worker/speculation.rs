@@ -312,9 +312,8 @@ async fn a_cancelled_prompt_is_taken_up_where_it_was_left() {
 
 fn with_draft(target: PathBuf, draft: PathBuf) -> Chosen {
     Chosen {
-        files: vec![target],
         draft: vec![draft],
-        context: None,
+        ..Chosen::files(vec![target])
     }
 }
 

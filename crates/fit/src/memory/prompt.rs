@@ -28,44 +28,26 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
     let keys = shape.kv_heads.saturating_mul(shape.key_length);
     let mask = |bytes_a_pair: u64| product(&[tokens, keys_seen, bytes_a_pair]);
 
-    // `make_causal_mask_matrix` in `layers_masker.rs`: bytes, then 32-bit floats, then 16-bit floats of every pair.
-    // `make_swa_mask`, which Phi-3 uses, has 32-bit floats twice.
-    let building_the_mask = hidden(1).saturating_add(mask(if shape.architecture == "phi3" { 10 } else { 7 }));
+    // `make_causal_mask_matrix` in `layers_masker.rs`: bytes, then 32-bit floats of every pair. `make_swa_mask`, which Phi-3
+    // uses, has 32-bit floats twice.
+    let building_the_mask = hidden(1).saturating_add(mask(if shape.architecture == "phi3" { 8 } else { 5 }));
 
-    // Queries, keys and values before and after the rotary positions, in the precision that each model keeps them in.
+    // Queries, keys and values before and after the rotary positions; keys and values in 16 bits as they go to the cache.
     let attended = match shape.architecture.as_str() {
-        "qwen3" => sum(&[
-            floats(queries, 4),
-            halves(queries, 1),
-            floats(keys, 5),
-            halves(keys, 2),
-        ]),
-        "qwen2" => sum(&[
-            floats(queries, 2),
-            halves(queries, 1),
-            floats(keys, 3),
-            halves(keys, 2),
-        ]),
-        "phi2" | "phi3" => sum(&[halves(queries, 2), halves(keys, 4)]),
-        _ => sum(&[halves(queries, 2), halves(keys, 3)]),
+        "qwen3" | "qwen3moe" => sum(&[floats(queries, 4), floats(keys, 5), halves(keys, 2)]),
+        "qwen2" => sum(&[floats(queries, 2), floats(keys, 3), halves(keys, 2)]),
+        "phi2" | "phi3" => sum(&[floats(queries, 2), floats(keys, 4), halves(keys, 2)]),
+        _ => sum(&[floats(queries, 2), floats(keys, 3), halves(keys, 2)]),
     };
-    // `attention` in `worker/attention/src/tensors.rs`: the result in 32-bit and in 16-bit floats. A mask that is not
-    // causal, as Phi-3's, becomes 32-bit floats beside the 16-bit ones.
-    let of_mask = mask(if shape.architecture == "phi3" { 6 } else { 2 });
-    let attention = sum(&[
-        hidden(2),
-        attended,
-        floats(queries, 1),
-        halves(queries, 1),
-        of_mask,
-    ]);
+    // `attention` in `worker/attention/src/tensors.rs`. A mask that is not causal, as Phi-3's, is copied.
+    let of_mask = mask(if shape.architecture == "phi3" { 8 } else { 4 });
+    let attention = sum(&[hidden(2), attended, floats(queries, 1), of_mask]);
     let projection = sum(&[
         hidden(3),
         attended,
-        halves(queries, 2),
-        floats(queries, 1),
+        floats(queries, 2),
         quantised(tokens, queries),
-        mask(2),
+        mask(4),
     ]);
 
     // Five hidden states are alive in a layer, and the feed-forward part's own result makes six.
@@ -74,12 +56,20 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
         "phi2" | "starcoder2" => 2,
         _ => 3,
     };
-    // Each expert sees the tokens that ask it; in the worst case all of a prompt ask the same.
+    // Each expert sees the tokens that ask it; in the worst case all of a prompt ask the same. Where experts lie in one
+    // tensor, what all of them give to a token is held at once (`worker/src/experts.rs`), and each is weighed.
+    let asked = match (shape.architecture.as_str(), shape.experts) {
+        ("qwen3moe", Some(experts)) => experts.used,
+        _ => 1,
+    };
+    let given = if asked > 1 { hidden(2 * asked) } else { 0 };
+    let width = shape.feed_forward.saturating_mul(asked);
     let feed_forward = sum(&[
         hidden(6),
-        floats(shape.feed_forward, wide),
+        given,
+        floats(width, wide),
         quantised(tokens, shape.feed_forward),
-        mask(2),
+        mask(4),
     ]);
 
     building_the_mask.max(attention).max(projection).max(feed_forward)

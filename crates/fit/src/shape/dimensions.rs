@@ -34,8 +34,13 @@ pub struct Dimensions {
     scaling: Option<Scaling>,
 }
 
+/// Architectures whose contexts the engine stretches as their files say (`worker/patches/mistralrs-core/rope.patch`).
+const STRETCHED: [&str; 5] = ["llama", "mistral3", "qwen2", "qwen3", "qwen3moe"];
+
 /// What metadata says of how the context was stretched.
 struct Scaling {
+    /// In one of the ways that the engine knows.
+    is_known: bool,
     factor: Option<f64>,
     original_context: Option<u64>,
 }
@@ -75,7 +80,9 @@ impl Dimensions {
             .or_else(|| number("vocab_size"))
             .unwrap_or_else(|| usual_vocabulary(architecture, float("rope.freq_base")));
         // Phi-3's files name no type.
-        let scaling = (text(&key("rope.scaling.type")) != Some("none")).then(|| Scaling {
+        let kind = text(&key("rope.scaling.type"));
+        let scaling = (kind != Some("none")).then(|| Scaling {
+            is_known: kind.is_none_or(|kind| matches!(kind, "linear" | "yarn")),
             factor: float("rope.scaling.factor"),
             original_context: number("rope.scaling.original_context_length"),
         });
@@ -88,7 +95,9 @@ impl Dimensions {
         Ok(Self {
             layers: needed("block_count")?,
             embedding,
-            feed_forward: number("feed_forward_length").unwrap_or_else(|| embedding.saturating_mul(4)),
+            feed_forward: number("expert_feed_forward_length")
+                .or_else(|| number("feed_forward_length"))
+                .unwrap_or_else(|| embedding.saturating_mul(4)),
             heads,
             kv_heads: needed("attention.head_count_kv")?,
             key_length,
@@ -150,6 +159,10 @@ impl Dimensions {
     /// `has_factors`: the file holds factors for the rotary positions.
     fn reliable_context(&self, has_factors: bool) -> u64 {
         let trained = self.trained_context;
+        let is_known = self.scaling.as_ref().is_none_or(|scaling| scaling.is_known);
+        if is_known && STRETCHED.contains(&self.architecture.as_str()) {
+            return trained;
+        }
         let from_scaling = self.scaling.as_ref().and_then(|scaling| {
             let factor = scaling.factor.filter(|factor| *factor > 1.0);
             let divided = factor.map(|factor| (trained as f64 / factor) as u64);
@@ -189,7 +202,7 @@ impl Dimensions {
 /// The vocabulary of the family's published models, for a header of which the tokens are not read yet.
 fn usual_vocabulary(architecture: &str, rotary_base: Option<f64>) -> u64 {
     match architecture {
-        "qwen2" | "qwen3" => 151_936,
+        "qwen2" | "qwen3" | "qwen3moe" => 151_936,
         "mistral3" => 131_072,
         "phi2" => 51_200,
         "starcoder2" => 49_152,

@@ -130,7 +130,8 @@ fn build(of: &Dimensions, counts: &Counts, mix: Mix, factor: f64) -> Weights {
     // A table that is also the output is stored as the output would be.
     let embedding_bytes = bytes(if counts.tied { mix.output } else { mix.most }, counts.table);
     let largest_matrix = product(&[of.embedding, of.feed_forward]);
-    let unstacking_bytes = of.experts.map_or(0, |experts| {
+    let unstacked = of.experts.filter(|_| of.architecture == "llama");
+    let unstacking_bytes = unstacked.map_or(0, |experts| {
         let of_layer = product(&[largest_matrix, experts.count, 3]);
         bytes(mix.most, of_layer).saturating_add(product(&[of_layer, 4]))
     });
@@ -140,7 +141,6 @@ fn build(of: &Dimensions, counts: &Counts, mix: Mix, factor: f64) -> Weights {
         tied: counts.tied,
         // Two norms a layer, and the last one.
         vector_weights: product(&[of.embedding, of.layers, 2]).saturating_add(of.embedding),
-        largest_tensor_bytes: bytes(mix.better, largest_matrix),
         unstacking_bytes,
         matrices,
     }

@@ -19,9 +19,6 @@ pub fn weights(header: &Header, dimensions: &Dimensions) -> Weights {
     for tensor in &header.tensors {
         let numbers = tensor.weights().unwrap_or(u64::MAX);
         let bytes = tensor.bytes().unwrap_or(u64::MAX);
-        if !matches!(tensor.name.as_str(), EMBEDDINGS | "output.weight") {
-            weights.largest_tensor_bytes = weights.largest_tensor_bytes.max(bytes);
-        }
         if tensor.name == EMBEDDINGS {
             weights.embedding_weights = numbers;
             weights.embedding_bytes = bytes;
@@ -39,7 +36,7 @@ pub fn weights(header: &Header, dimensions: &Dimensions) -> Weights {
                 _ => Role::Layer,
             };
             matrices.push(matrix(tensor, role, numbers, bytes));
-            if tensor.name.contains("_exps.") {
+            if tensor.name.contains("_exps.") && dimensions.architecture == "llama" {
                 // `models/quantized_llama.rs` makes 32-bit floats of a layer's three tensors, cuts them into experts, and
                 // quantises each anew.
                 let layer = tensor.name.split(".ffn").next().unwrap_or_default();
@@ -75,7 +72,7 @@ fn matrix(tensor: &Tensor, role: Role, weights: u64, bytes: u64) -> Matrices {
 }
 
 /// Those that are held alike, summed.
-fn together(all: Vec<Matrices>) -> Vec<Matrices> {
+pub fn together(all: Vec<Matrices>) -> Vec<Matrices> {
     let mut sums: BTreeMap<(Role, String, bool), Matrices> = BTreeMap::new();
     for one in all {
         sums.entry((one.role, one.tensor_type.name(), one.tiled))

@@ -53,7 +53,7 @@ async fn the_first_start_leads_to_a_chat_that_is_there_the_next_time() -> Result
 async fn a_model_that_takes_its_time_says_so() -> Result<()> {
     let home = Home::with_model(&counting()?)?;
     let window = home.open().await?;
-    window.click_button("Open a GGUF file").await?;
+    window.click_button("Open a model file").await?;
     // A disk that does not answer, as far as the window can tell.
     let worker = eventually("the worker has started", async || window.worker()).await?;
     worker.freeze()?;

@@ -12,5 +12,6 @@ mod hub;
 mod keyboard;
 mod models;
 mod replies;
+mod safetensors;
 mod second_start;
 mod speculation;

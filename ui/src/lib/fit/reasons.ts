@@ -6,8 +6,6 @@ export function reasonWords(reason: Reason): string {
   switch (reason.kind) {
     case "architecture":
       return `Hearth’s engine cannot run models of the kind “${reason.architecture}” yet`;
-    case "needsGpu":
-      return `Models of the kind “${reason.architecture}” need a graphics card, and Hearth computes on the processor`;
     case "tensorType":
       return `Its number format ${reason.tensorType} cannot be read. Another version of it, such as Q4_K_M, can`;
     case "noChatTemplate":

@@ -7,10 +7,6 @@ export type Reason = { "kind": "architecture",
 /**
  * As the file names it.
  */
-architecture: string, } | { "kind": "needsGpu", 
-/**
- * As the file names it.
- */
 architecture: string, } | { "kind": "tensorType", 
 /**
  * The type.

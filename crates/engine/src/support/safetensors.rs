@@ -1,0 +1,101 @@
+//! What the engine runs from safetensors, told from the files without the weights.
+
+use hearth_safetensors::Checkpoint;
+
+use super::Unsupported;
+
+/// A class of transformers' that mistral.rs reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// Its name, as `config.json` has it.
+    pub name: &'static str,
+    /// The family that it is the class of.
+    pub family: &'static str,
+    /// Whether mistral.rs reads it as a model that sees (`pipeline/loaders/multimodal_loaders.rs`) and not as one of text
+    /// alone (`normal_loaders.rs`).
+    pub sees: bool,
+}
+
+const fn text(name: &'static str, family: &'static str) -> Class {
+    Class {
+        name,
+        family,
+        sees: false,
+    }
+}
+
+const fn sees(name: &'static str, family: &'static str) -> Class {
+    Class {
+        name,
+        family,
+        sees: true,
+    }
+}
+
+/// The classes that answer as transformers does: `tests/families` has what that is, and `tests/worker/families.rs` holds the
+/// worker to it.
+pub const CLASSES: [Class; 19] = [
+    text("LlamaForCausalLM", "llama"),
+    text("MistralForCausalLM", "mistral"),
+    text("Qwen2ForCausalLM", "qwen2"),
+    text("Qwen3ForCausalLM", "qwen3"),
+    text("Qwen3MoeForCausalLM", "qwen3_moe"),
+    text("Gemma2ForCausalLM", "gemma2"),
+    text("Phi3ForCausalLM", "phi3"),
+    text("SmolLM3ForCausalLM", "smollm3"),
+    text("Glm4ForCausalLM", "glm4"),
+    text("DeepseekV2ForCausalLM", "deepseek2"),
+    text("Starcoder2ForCausalLM", "starcoder2"),
+    text("GptOssForCausalLM", "gpt_oss"),
+    text("GraniteMoeHybridForCausalLM", "granitemoehybrid"),
+    sees("Gemma3ForCausalLM", "gemma3"),
+    sees("Gemma3ForConditionalGeneration", "gemma3"),
+    sees("Gemma4ForConditionalGeneration", "gemma4"),
+    sees("Mistral3ForConditionalGeneration", "mistral3"),
+    sees("Qwen3_5ForConditionalGeneration", "qwen3_5"),
+    sees("Qwen3_5MoeForConditionalGeneration", "qwen3_5_moe"),
+];
+
+/// Whether the engine runs the model, and as what.
+///
+/// # Errors
+/// The first reason found, in the order architecture, quantisation, vocabulary, chat template.
+pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
+    let architecture = model.config.architecture().unwrap_or("unnamed");
+    let Some(class) = CLASSES.into_iter().find(|class| class.name == architecture) else {
+        let detail = format!(
+            "its class, “{architecture}”, is not known to the engine{}",
+            match model.config.has_code() {
+                true => ", and code that comes with a model is never run",
+                false => "",
+            }
+        );
+        return Err(Unsupported::Misfit { detail });
+    };
+    if let Some(method) = model.config.quantisation() {
+        let detail = format!(
+            "its weights are quantised by {method}, which the engine does not read on a processor; choose the model that \
+             it was made from, or a GGUF file of it"
+        );
+        return Err(Unsupported::Misfit { detail });
+    }
+    match model.config.number("vocab_size") {
+        None => {
+            return Err(Unsupported::Missing {
+                what: "vocab_size in its config.json".to_owned(),
+            });
+        }
+        Some(size) if model.tokens > size => {
+            let detail = format!(
+                "its tokenizer has {} tokens and its embeddings are those of {size}",
+                model.tokens
+            );
+            return Err(Unsupported::Misfit { detail });
+        }
+        Some(_) => {}
+    }
+    if !model.has_template {
+        return Err(Unsupported::NoTemplate);
+    }
+    Ok(class)
+}

@@ -1,0 +1,144 @@
+//! The shape of a model of safetensors, as it lies in memory once its weights are read.
+
+use hearth_engine::protocol::Quantisation;
+use hearth_gguf::TensorType;
+use hearth_safetensors::{Checkpoint, Tensor};
+
+use super::{Experts, Matrices, Role, Shape, Weights};
+use crate::{Reason, product};
+
+/// ggml's numbers of types.
+const F32: u32 = 0;
+const Q4_1: u32 = 3;
+const Q5_0: u32 = 6;
+const Q5_1: u32 = 7;
+const Q8_0: u32 = 8;
+const Q4_K: u32 = 12;
+const Q5_K: u32 = 13;
+const Q6_K: u32 = 14;
+
+/// Tensors that wait to be quantised at once, and the one that is read, for two threads (`set_immediate_isq_with_pool` in
+/// mistralrs-quant's `lib.rs`).
+const WAITING: u64 = 4;
+
+/// # Errors
+/// When a number that everything depends on is not in the config.
+pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation>) -> Result<Shape, Reason> {
+    let number = |key: &str| model.config.number(key).filter(|number| *number > 0);
+    let needed = |key: &str| {
+        number(key).ok_or_else(|| Reason::Missing {
+            what: format!("usable number {key} in its config.json"),
+        })
+    };
+    let (embedding, heads) = (needed("hidden_size")?, needed("num_attention_heads")?);
+    let head = number("head_dim").unwrap_or((embedding / heads).max(1));
+    let count = ["num_experts", "num_local_experts", "n_routed_experts"]
+        .into_iter()
+        .find_map(number);
+    let experts = count.filter(|count| *count > 1).map(|count| Experts {
+        count,
+        used: number("num_experts_per_tok").unwrap_or(count).min(count),
+    });
+    let trained_context = number("max_position_embeddings").unwrap_or(8192);
+    let vocabulary = needed("vocab_size")?;
+    Ok(Shape {
+        architecture: family.to_owned(),
+        layers: needed("num_hidden_layers")?,
+        embedding,
+        feed_forward: number("moe_intermediate_size")
+            .or_else(|| number("intermediate_size"))
+            .unwrap_or(embedding.saturating_mul(4)),
+        heads,
+        kv_heads: number("num_key_value_heads").unwrap_or(heads),
+        key_length: head,
+        value_length: head,
+        rotary_length: head,
+        vocabulary,
+        merges: vocabulary,
+        trained_context,
+        reliable_context: trained_context,
+        experts,
+        sliding_window: number("sliding_window"),
+        weights: weights(model, quantisation, experts.is_some()),
+        estimated: false,
+        vocabulary_hash: None,
+    })
+}
+
+fn weights(model: &Checkpoint, quantisation: Option<Quantisation>, has_experts: bool) -> Weights {
+    let mut weights = Weights::default();
+    let mut matrices = Vec::new();
+    let mut table = None;
+    for tensor in &model.tensors {
+        let numbers = numbers(tensor);
+        if tensor.name.ends_with("embed_tokens.weight") {
+            weights.embedding_weights = numbers;
+            // A table of 32-bit floats (`embedding` in `layers.rs`).
+            weights.embedding_bytes = product(&[numbers, 4]);
+            table = Some(tensor);
+        } else if let Some(role) = role(tensor, has_experts) {
+            matrices.push(matrix(role, tensor, quantisation));
+            weights.unstacking_bytes = weights.unstacking_bytes.max(product(&[numbers, 4, WAITING]));
+        } else {
+            // Norms, biases, and all of what sees: kept as 32-bit floats, and not read for a token.
+            weights.vector_weights = weights.vector_weights.saturating_add(numbers);
+        }
+    }
+    let has_output = matrices.iter().any(|one| one.role == Role::Output);
+    if let Some(table) = table.filter(|_| !has_output) {
+        // The output is the table, of which a quantised copy is made.
+        matrices.push(matrix(Role::Output, table, quantisation));
+    }
+    weights.matrices = super::exact::together(matrices);
+    weights
+}
+
+/// What a matrix that is multiplied with is for.
+fn role(tensor: &Tensor, has_experts: bool) -> Option<Role> {
+    let name = tensor.name.as_str();
+    let sees = ["vision", "visual", "audio", "multi_modal"];
+    if tensor.shape.len() < 2 || sees.iter().any(|part| name.contains(part)) {
+        return None;
+    }
+    match name {
+        _ if name.ends_with("lm_head.weight") => Some(Role::Output),
+        _ if has_experts && name.contains(".experts.") => Some(Role::Expert),
+        _ if name.contains("layers.") && !name.contains("conv1d") => Some(Role::Layer),
+        _ => None,
+    }
+}
+
+fn matrix(role: Role, tensor: &Tensor, quantisation: Option<Quantisation>) -> Matrices {
+    let columns = tensor.shape.last().copied().unwrap_or(1);
+    let kind = kind(columns, quantisation);
+    let tensor_type = TensorType::from_id(kind);
+    let weights = numbers(tensor);
+    Matrices {
+        role,
+        tensor_type,
+        tiled: matches!(kind, Q8_0 | Q4_K | Q5_K | Q6_K) && columns.is_multiple_of(256),
+        weights,
+        bytes: tensor_type.bytes(weights).unwrap_or(u64::MAX),
+    }
+}
+
+/// What a matrix with so many columns becomes (`get_quantization_behaviour` in mistralrs-quant's `utils/isq.rs`).
+fn kind(columns: usize, quantisation: Option<Quantisation>) -> u32 {
+    let Some(quantisation) = quantisation.filter(|_| columns.is_multiple_of(32)) else {
+        return F32;
+    };
+    match (quantisation, columns.is_multiple_of(256)) {
+        (Quantisation::Q8_0, _) => Q8_0,
+        (Quantisation::Q4K, true) => Q4_K,
+        (Quantisation::Q5K, true) => Q5_K,
+        (Quantisation::Q6K, true) => Q6_K,
+        (Quantisation::Q4K, false) => Q4_1,
+        (Quantisation::Q5K, false) => Q5_0,
+        (Quantisation::Q6K, false) => Q5_1,
+    }
+}
+
+fn numbers(tensor: &Tensor) -> u64 {
+    let sides: Vec<u64> = tensor.shape.iter().map(|side| *side as u64).collect();
+    product(&sides)
+}

@@ -1,0 +1,104 @@
+//! Which file is which.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// Most bytes of a file that is not weights. Tokenisers are the largest: 33 MB for Gemma 3.
+const LARGEST: u64 = 256 << 20;
+
+/// A model's files by what they are for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// `config.json`.
+    pub config: PathBuf,
+    /// `tokenizer.json`.
+    pub tokenizer: PathBuf,
+    /// `tokenizer_config.json`, which names special tokens and, in older models, holds the chat template.
+    pub tokenizer_config: Option<PathBuf>,
+    /// The chat template in a file of its own, `chat_template.jinja` or `chat_template.json`.
+    pub template: Option<PathBuf>,
+    /// `generation_config.json`.
+    pub generation_config: Option<PathBuf>,
+    /// `preprocessor_config.json`, of models that see.
+    pub preprocessor_config: Option<PathBuf>,
+    /// `processor_config.json`, of models that see.
+    pub processor_config: Option<PathBuf>,
+    /// `model.safetensors.index.json`, of models in several files.
+    pub index: Option<PathBuf>,
+    /// The files of weights, sorted by name.
+    pub weights: Vec<PathBuf>,
+}
+
+impl Files {
+    /// Sorts a model's files, in any order and with any others among them.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when `config.json`, `tokenizer.json` or the weights are not among them.
+    pub fn of(all: &[PathBuf]) -> Result<Self, Error> {
+        let find = |name: &str| all.iter().find(|path| name_of(path) == name).cloned();
+        let needed = |name: &str, purpose: &str| {
+            find(name).ok_or_else(|| Error::Missing {
+                what: format!("{name}, {purpose},"),
+            })
+        };
+        let mut weights: Vec<PathBuf> = (all.iter())
+            .filter(|path| path.extension().is_some_and(|end| end == "safetensors"))
+            .cloned()
+            .collect();
+        weights.sort_by_key(|path| name_of(path));
+        let files = Self {
+            config: needed("config.json", "which says how the model is built")?,
+            tokenizer: needed("tokenizer.json", "which turns text into tokens")?,
+            tokenizer_config: find("tokenizer_config.json"),
+            template: find("chat_template.jinja").or_else(|| find("chat_template.json")),
+            generation_config: find("generation_config.json"),
+            preprocessor_config: find("preprocessor_config.json"),
+            processor_config: find("processor_config.json"),
+            index: find("model.safetensors.index.json"),
+            weights,
+        };
+        if files.weights.is_empty() {
+            return Err(Error::Missing {
+                what: "every file of weights (.safetensors)".to_owned(),
+            });
+        }
+        Ok(files)
+    }
+}
+
+/// The last part of a path.
+pub(crate) fn name_of(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// The whole of a file that is not weights.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let io = |source| Error::Io {
+        path: path.into(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(io)?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Error::Damaged {
+            file: name_of(path),
+            problem: format!("is larger than the {} MiB of any real one", LARGEST >> 20),
+        });
+    }
+    Ok(bytes)
+}
+
+/// A file of JSON.
+pub(crate) fn json(path: &Path) -> Result<serde_json::Value, Error> {
+    serde_json::from_slice(&read(path)?).map_err(|error| Error::Damaged {
+        file: name_of(path),
+        problem: format!("is no JSON: {error}"),
+    })
+}

@@ -1,0 +1,199 @@
+//! Every family of models answers as transformers does: tiny models of each, with the numbers that `tests/families/golden.py`
+//! computes in both, and what the reference said with them.
+
+mod as_gguf;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+use candle_core::{D, DType, Device, IndexOp, Result, Tensor};
+use hearth_engine::protocol::Quantisation;
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use crate::preflight;
+use crate::reader::Reader;
+use crate::weights;
+
+/// One at a time: they share the threads that compute.
+static TURN: Mutex<()> = Mutex::new(());
+
+macro_rules! families {
+    ($kind:ident: $($name:ident),*) => {
+        mod $kind {
+            $(#[test]
+            fn $name() -> anyhow::Result<()> {
+                super::family(stringify!($name), super::$kind)
+            })*
+        }
+    };
+}
+
+families!(safetensors: llama, llama_yarn, qwen2, qwen3, qwen3_moe, phi3, phi4_mini, smollm3, glm4, deepseek2, mistral3, qwen3_5, qwen3_5_moe, granitemoehybrid, granitemoehybrid_dense);
+families!(gguf: llama, qwen2, qwen3, qwen3_moe);
+
+/// Most that a logit may be away from the reference's, which has 32 bits where the cache here keeps 16.
+const ROUNDING: f32 = 0.02;
+/// The same, on the average over all, for weights of eight bits.
+const EIGHT_BITS: f32 = 0.08;
+
+/// Compares what is said by a model in a folder.
+type Compare = fn(&str, &Value, &BTreeMap<String, Tensor>, &Path) -> anyhow::Result<()>;
+
+fn family(name: &str, compare: Compare) -> anyhow::Result<()> {
+    let _turn = TURN.lock();
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/families");
+    let golden: Value = serde_json::from_slice(&fs::read(shared.join(format!("{name}.json")))?)?;
+    let folder = std::env::temp_dir().join(format!("hearth-{name}-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    for file in ["tokenizer.json", "tokenizer_config.json"] {
+        fs::copy(shared.join(file), folder.join(file))?;
+    }
+    let compared = tensors(&golden).and_then(|tensors| compare(name, &golden, &tensors, &folder));
+    fs::remove_dir_all(&folder)?;
+    compared
+}
+
+fn safetensors(
+    _: &str,
+    golden: &Value,
+    tensors: &BTreeMap<String, Tensor>,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    fs::write(folder.join("config.json"), golden["config"].to_string())?;
+    let by_name: HashMap<&str, Tensor> = (tensors.iter())
+        .map(|(name, tensor)| (name.as_str(), tensor.clone()))
+        .collect();
+    candle_core::safetensors::save(&by_name, folder.join("model.safetensors"))?;
+    let files = fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<Vec<_>>>()?;
+    compare(golden, &files)?;
+    let mut quantised = load(&files, Some(Quantisation::Q8_0))?;
+    let logits = quantised.pass(&numbers(&golden["prompt"]), 1)?.i(0)?;
+    let away = apart(&logits, &golden["logits"])?
+        .sqr()?
+        .mean_all()?
+        .sqrt()?
+        .to_scalar::<f32>()?;
+    ensure!(away < EIGHT_BITS, "quantised, logits are {away} away");
+    Ok(())
+}
+
+fn gguf(name: &str, golden: &Value, tensors: &BTreeMap<String, Tensor>, folder: &Path) -> anyhow::Result<()> {
+    let architecture = match name {
+        "qwen3_moe" => "qwen3moe",
+        "mistral" => "llama",
+        name => name,
+    };
+    compare(golden, &[as_gguf::write(architecture, golden, tensors, folder)?])
+}
+
+fn compare(golden: &Value, files: &[PathBuf]) -> anyhow::Result<()> {
+    let runs = golden["more"].as_array().into_iter().flatten();
+    let mut model = load(files, None)?;
+    for run in std::iter::once(golden).chain(runs) {
+        let (prompt, greedy) = (numbers(&run["prompt"]), numbers::<u32>(&run["greedy"]));
+        let logits = model.pass(&prompt, 1)?.i(0)?;
+        let furthest = apart(&logits, &run["logits"])?
+            .abs()?
+            .max_all()?
+            .to_scalar::<f32>()?;
+        ensure!(
+            furthest < ROUNDING,
+            "a logit after {} tokens is {furthest} away",
+            prompt.len()
+        );
+        let said = continued(&mut model, logits, greedy.len())?;
+        ensure!(said == greedy, "{said:?} is said, and not {greedy:?}");
+        model.forget()?;
+    }
+    Ok(())
+}
+
+fn load(files: &[PathBuf], quantisation: Option<Quantisation>) -> anyhow::Result<Reader> {
+    let checked = preflight::check(files)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let _within = runtime.enter();
+    Ok(Reader::new(weights::read(
+        files.to_vec(),
+        &checked,
+        quantisation,
+    )?)?)
+}
+
+/// The tokens that the model says, of which these logits are the first's.
+fn continued(reader: &mut Reader, mut logits: Tensor, length: usize) -> Result<Vec<u32>> {
+    let mut said = Vec::new();
+    loop {
+        said.push(logits.argmax(D::Minus1)?.to_scalar()?);
+        if said.len() == length {
+            return Ok(said);
+        }
+        logits = reader.pass(&said[said.len() - 1..], 1)?.i(0)?;
+    }
+}
+
+fn apart(logits: &Tensor, reference: &Value) -> Result<Tensor> {
+    let reference: Vec<f32> = numbers::<f64>(reference)
+        .into_iter()
+        .map(|number| number as f32)
+        .collect();
+    logits.to_dtype(DType::F32)? - Tensor::new(reference, &Device::Cpu)?
+}
+
+fn numbers<T: serde::de::DeserializeOwned>(value: &Value) -> Vec<T> {
+    serde_json::from_value(value.clone()).unwrap_or_default()
+}
+
+fn tensors(golden: &Value) -> anyhow::Result<BTreeMap<String, Tensor>> {
+    let mut tensors = BTreeMap::new();
+    for tensor in golden["tensors"].as_array().into_iter().flatten() {
+        let (name, shape) = (
+            tensor[0].as_str().unwrap_or_default(),
+            numbers::<usize>(&tensor[1]),
+        );
+        tensors.insert(name.to_owned(), weights_of(golden, name, &shape)?);
+    }
+    Ok(tensors)
+}
+
+/// The numbers of a tensor, as `golden.py` says.
+fn weights_of(golden: &Value, name: &str, shape: &[usize]) -> Result<Tensor> {
+    const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
+    let (centre, spread) = centre_and_spread(golden, name, shape);
+    let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
+    });
+    let seed = golden["seed"].as_u64().unwrap_or_default();
+    let state = hash ^ seed.wrapping_mul(GAMMA);
+    let number = |place: u64| {
+        let mut z = state.wrapping_add((place + 1).wrapping_mul(GAMMA));
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        let u = (z >> 40) as f64 / f64::from(1 << 23) - 1.0;
+        (centre + spread * u) as f32
+    };
+    let count: usize = shape.iter().product();
+    let numbers: Vec<f32> = (0..count as u64).map(number).collect();
+    Tensor::from_vec(numbers, shape, &Device::Cpu)?.to_dtype(DType::BF16)
+}
+
+fn centre_and_spread(golden: &Value, name: &str, shape: &[usize]) -> (f64, f64) {
+    for rule in golden["values"].as_array().into_iter().flatten() {
+        if rule[0].as_str().is_some_and(|suffix| name.ends_with(suffix)) {
+            return (
+                rule[1].as_f64().unwrap_or_default(),
+                rule[2].as_f64().unwrap_or_default(),
+            );
+        }
+    }
+    match shape {
+        [_, .., last] => (0.0, (3.0 / *last as f64).sqrt()),
+        _ if name.contains("norm") && name.ends_with("weight") => (1.0, 0.25),
+        _ => (0.0, 0.25),
+    }
+}

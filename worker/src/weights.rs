@@ -1,0 +1,125 @@
+//! Weights, read by mistral.rs from files of either kind.
+//!
+//! The paths are given one by one, so mistral.rs neither asks the Hub nor picks up what another model left in the same
+//! folder.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hearth_engine::protocol::Quantisation;
+use hearth_engine::support::safetensors::Class;
+use hearth_safetensors::{Checkpoint, Files};
+use mistralrs_core::{
+    AdapterPaths, DeviceMapSetting, GGUFLoaderBuilder, GGUFSpecificConfig, IsqType, Loader, LocalModelPaths,
+    ModelDType, ModelPaths, MultimodalLoaderBuilder, MultimodalSpecificConfig, NormalLoaderBuilder,
+    NormalSpecificConfig, Pipeline,
+};
+
+use crate::preflight::Checked;
+
+/// A model as mistral.rs hands it out.
+pub type SharedPipeline = Arc<tokio::sync::Mutex<dyn Pipeline + Send + Sync>>;
+
+/// Reads the weights of a model that was checked.
+///
+/// # Errors
+/// mistral.rs', which may panic instead.
+pub fn read(
+    files: Vec<PathBuf>,
+    checked: &Checked,
+    quantisation: Option<Quantisation>,
+) -> anyhow::Result<SharedPipeline> {
+    match checked {
+        Checked::Gguf(_) => load(&*gguf_loader(&files), gguf_paths(files), None),
+        Checked::Safetensors(model, class) => load(
+            &*safetensors_loader(model, *class)?,
+            safetensors_paths(&model.files),
+            quantisation.map(isq),
+        ),
+    }
+}
+
+fn load(
+    loader: &dyn Loader,
+    paths: LocalModelPaths<PathBuf>,
+    isq: Option<IsqType>,
+) -> anyhow::Result<SharedPipeline> {
+    let paths: Box<dyn ModelPaths> = Box::new(paths);
+    loader.load_model_from_path(
+        &paths,
+        // What lies between the products; the cache keeps 16 bits all the same (patches/mistralrs-core/attention.patch).
+        &ModelDType::F32,
+        &candle_core::Device::Cpu,
+        true,
+        DeviceMapSetting::dummy(),
+        isq,
+        None,
+    )
+}
+
+fn isq(quantisation: Quantisation) -> IsqType {
+    match quantisation {
+        Quantisation::Q4K => IsqType::Q4K,
+        Quantisation::Q5K => IsqType::Q5K,
+        Quantisation::Q6K => IsqType::Q6K,
+        Quantisation::Q8_0 => IsqType::Q8_0,
+    }
+}
+
+fn gguf_loader(files: &[PathBuf]) -> Box<dyn Loader> {
+    let name = |path: &PathBuf| {
+        path.file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    };
+    let names: Vec<String> = files.iter().map(name).collect();
+    let first = names.first().cloned().unwrap_or_default();
+    let config = GGUFSpecificConfig { topology: None };
+    GGUFLoaderBuilder::new(None, None, first, names, config, false, None).build()
+}
+
+fn gguf_paths(files: Vec<PathBuf>) -> LocalModelPaths<PathBuf> {
+    LocalModelPaths {
+        tokenizer_filename: PathBuf::new(),
+        config_filename: PathBuf::new(),
+        template_filename: None,
+        filenames: files,
+        adapter_paths: AdapterPaths::None,
+        gen_conf: None,
+        preprocessor_config: None,
+        processor_config: None,
+        chat_template_json_filename: None,
+    }
+}
+
+fn safetensors_loader(model: &Checkpoint, class: Class) -> anyhow::Result<Box<dyn Loader>> {
+    let folder = model
+        .files
+        .config
+        .parent()
+        .map(|folder| folder.display().to_string());
+    if class.sees {
+        let config = MultimodalSpecificConfig::default();
+        return Ok(MultimodalLoaderBuilder::new(config, None, None, folder, None).build(None));
+    }
+    NormalLoaderBuilder::new(NormalSpecificConfig::default(), None, None, folder, false, None).build(None)
+}
+
+fn safetensors_paths(files: &Files) -> LocalModelPaths<PathBuf> {
+    let is_jinja = |path: &PathBuf| path.extension().is_some_and(|end| end == "jinja");
+    let template = files.template.clone();
+    LocalModelPaths {
+        tokenizer_filename: files.tokenizer.clone(),
+        config_filename: files.config.clone(),
+        // It reads the special tokens from the tokeniser's config beside a template in a file of its own.
+        template_filename: template
+            .clone()
+            .filter(is_jinja)
+            .or_else(|| files.tokenizer_config.clone()),
+        filenames: files.weights.clone(),
+        adapter_paths: AdapterPaths::None,
+        gen_conf: files.generation_config.clone(),
+        preprocessor_config: files.preprocessor_config.clone(),
+        processor_config: files.processor_config.clone(),
+        chat_template_json_filename: template.filter(|path| !is_jinja(path)),
+    }
+}
