@@ -13,9 +13,9 @@ use hearth_engine::protocol::Quantisation;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::preflight;
 use crate::reader::Reader;
 use crate::weights;
+use crate::{experts, matmul, preflight};
 
 /// One at a time: they share the threads that compute.
 static TURN: Mutex<()> = Mutex::new(());
@@ -25,14 +25,37 @@ macro_rules! families {
         mod $kind {
             $(#[test]
             fn $name() -> anyhow::Result<()> {
-                super::family(stringify!($name), super::$kind)
+                super::family(stringify!($name), &super::$kind)
             })*
         }
     };
 }
 
-families!(safetensors: llama, llama_yarn, qwen2, qwen3, qwen3_moe, phi3, phi4_mini, smollm3, glm4, deepseek2, mistral3, qwen3_5, qwen3_5_moe, granitemoehybrid, granitemoehybrid_dense);
+families!(
+    safetensors: llama, mistral, mistral3, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, phi3, phi4_mini,
+    smollm3, glm4, deepseek2, granitemoehybrid, granitemoehybrid_dense
+);
 families!(gguf: llama, qwen2, qwen3, qwen3_moe);
+
+/// What the engine would answer wrongly is refused before its weights are read.
+#[test]
+fn families_that_it_does_not_follow_are_refused() -> anyhow::Result<()> {
+    for (name, words) in [
+        ("llama_yarn", "stretched in a way (“yarn”)"),
+        ("granite", "“GraniteForCausalLM”, is not known"),
+    ] {
+        family(name, &|_, golden, tensors, folder| {
+            let files = write_safetensors(golden, tensors, folder)?;
+            let refusal = preflight::check(&files).err().map(|fault| fault.to_string());
+            ensure!(
+                refusal.is_some_and(|refusal| refusal.contains(words)),
+                "{name} is taken"
+            );
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
 
 /// Most that a logit may be away from the reference's, which has 32 bits where the cache here keeps 16.
 const ROUNDING: f32 = 0.02;
@@ -40,10 +63,12 @@ const ROUNDING: f32 = 0.02;
 const EIGHT_BITS: f32 = 0.08;
 
 /// Compares what is said by a model in a folder.
-type Compare = fn(&str, &Value, &BTreeMap<String, Tensor>, &Path) -> anyhow::Result<()>;
+type Compare<'a> = &'a dyn Fn(&str, &Value, &BTreeMap<String, Tensor>, &Path) -> anyhow::Result<()>;
 
-fn family(name: &str, compare: Compare) -> anyhow::Result<()> {
+fn family(name: &str, compare: Compare<'_>) -> anyhow::Result<()> {
     let _turn = TURN.lock();
+    matmul::install();
+    experts::install();
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/families");
     let golden: Value = serde_json::from_slice(&fs::read(shared.join(format!("{name}.json")))?)?;
     let folder = std::env::temp_dir().join(format!("hearth-{name}-{}", std::process::id()));
@@ -62,14 +87,7 @@ fn safetensors(
     tensors: &BTreeMap<String, Tensor>,
     folder: &Path,
 ) -> anyhow::Result<()> {
-    fs::write(folder.join("config.json"), golden["config"].to_string())?;
-    let by_name: HashMap<&str, Tensor> = (tensors.iter())
-        .map(|(name, tensor)| (name.as_str(), tensor.clone()))
-        .collect();
-    candle_core::safetensors::save(&by_name, folder.join("model.safetensors"))?;
-    let files = fs::read_dir(folder)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<std::io::Result<Vec<_>>>()?;
+    let files = write_safetensors(golden, tensors, folder)?;
     compare(golden, &files)?;
     let mut quantised = load(&files, Some(Quantisation::Q8_0))?;
     let logits = quantised.pass(&numbers(&golden["prompt"]), 1)?.i(0)?;
@@ -109,6 +127,23 @@ fn compare(golden: &Value, files: &[PathBuf]) -> anyhow::Result<()> {
         let said = continued(&mut model, logits, greedy.len())?;
         ensure!(said == greedy, "{said:?} is said, and not {greedy:?}");
         model.forget()?;
+        if model.rewinds() {
+            // As prompts are read in portions, and drafts taken back.
+            let (first, second) = prompt.split_at(prompt.len() / 2);
+            model.pass(first, 1)?;
+            model.pass(second, 1)?;
+            model.rewind_to(first)?;
+            let logits = model.pass(second, second.len())?.i(second.len() - 1)?;
+            let furthest = apart(&logits, &run["logits"])?
+                .abs()?
+                .max_all()?
+                .to_scalar::<f32>()?;
+            ensure!(
+                furthest < ROUNDING,
+                "read in two parts, a logit is {furthest} away"
+            );
+            model.forget()?;
+        }
     }
     Ok(())
 }
@@ -158,6 +193,20 @@ fn tensors(golden: &Value) -> anyhow::Result<BTreeMap<String, Tensor>> {
         tensors.insert(name.to_owned(), weights_of(golden, name, &shape)?);
     }
     Ok(tensors)
+}
+
+fn write_safetensors(
+    golden: &Value,
+    tensors: &BTreeMap<String, Tensor>,
+    folder: &Path,
+) -> anyhow::Result<Vec<PathBuf>> {
+    fs::write(folder.join("config.json"), golden["config"].to_string())?;
+    let by_name: HashMap<&str, Tensor> = (tensors.iter())
+        .map(|(name, tensor)| (name.as_str(), tensor.clone()))
+        .collect();
+    candle_core::safetensors::save(&by_name, folder.join("model.safetensors"))?;
+    let files = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    files.collect()
 }
 
 /// The numbers of a tensor, as `golden.py` says.

@@ -1,6 +1,7 @@
 //! What the engine runs from safetensors, told from the files without the weights.
 
-use hearth_safetensors::Checkpoint;
+use hearth_safetensors::{Checkpoint, Config};
+use serde_json::Value;
 
 use super::Unsupported;
 
@@ -14,6 +15,10 @@ pub struct Class {
     /// Whether mistral.rs reads it as a model that sees (`pipeline/loaders/multimodal_loaders.rs`) and not as one of text
     /// alone (`normal_loaders.rs`).
     pub sees: bool,
+    /// The ways to stretch positions, as `rope_scaling` names them, that mistral.rs follows for it.
+    stretched: &'static [&'static str],
+    /// Whether it reads the base of the positions from `rope_parameters`, where transformers 5 writes it.
+    reads_parameters: bool,
 }
 
 const fn text(name: &'static str, family: &'static str) -> Class {
@@ -21,45 +26,84 @@ const fn text(name: &'static str, family: &'static str) -> Class {
         name,
         family,
         sees: false,
+        stretched: &[],
+        reads_parameters: false,
     }
 }
 
 const fn sees(name: &'static str, family: &'static str) -> Class {
     Class {
-        name,
-        family,
         sees: true,
+        ..text(name, family)
+    }
+}
+
+impl Class {
+    const fn stretched(self, stretched: &'static [&'static str]) -> Self {
+        Self { stretched, ..self }
+    }
+
+    const fn reading_parameters(self) -> Self {
+        Self {
+            reads_parameters: true,
+            ..self
+        }
+    }
+
+    /// A model that is given other positions than it was trained with answers nonsense.
+    fn positions(&self, config: &Config) -> Result<(), Unsupported> {
+        let kind = |value: &Value| {
+            let kind = value.get("rope_type").or_else(|| value.get("type"));
+            kind.and_then(Value::as_str).map(str::to_owned)
+        };
+        let kind = config.get("rope_scaling").and_then(kind);
+        if let Some(kind) = kind.filter(|kind| kind != "default" && !self.stretched.contains(&kind.as_str()))
+        {
+            let detail = format!(
+                "its positions are stretched in a way (“{kind}”) that the engine does not follow for its class"
+            );
+            return Err(Unsupported::Misfit { detail });
+        }
+        let is_new = config.get("rope_parameters").is_some() && config.get("rope_theta").is_none();
+        if is_new && !self.reads_parameters {
+            let detail = "its config.json says where positions stand in a way (rope_parameters) that the engine does not \
+                          read for its class yet; a GGUF file of it may run";
+            return Err(Unsupported::Misfit {
+                detail: detail.to_owned(),
+            });
+        }
+        Ok(())
     }
 }
 
 /// The classes that answer as transformers does: `tests/families` has what that is, and `tests/worker/families.rs` holds the
 /// worker to it.
 pub const CLASSES: [Class; 19] = [
-    text("LlamaForCausalLM", "llama"),
+    text("LlamaForCausalLM", "llama").stretched(&["llama3", "linear"]),
     text("MistralForCausalLM", "mistral"),
     text("Qwen2ForCausalLM", "qwen2"),
     text("Qwen3ForCausalLM", "qwen3"),
     text("Qwen3MoeForCausalLM", "qwen3_moe"),
     text("Gemma2ForCausalLM", "gemma2"),
-    text("Phi3ForCausalLM", "phi3"),
+    text("Phi3ForCausalLM", "phi3").stretched(&["longrope", "su"]),
     text("SmolLM3ForCausalLM", "smollm3"),
     text("Glm4ForCausalLM", "glm4"),
-    text("DeepseekV2ForCausalLM", "deepseek2"),
+    text("DeepseekV2ForCausalLM", "deepseek2").stretched(&["yarn"]),
     text("Starcoder2ForCausalLM", "starcoder2"),
-    text("GptOssForCausalLM", "gpt_oss"),
+    text("GptOssForCausalLM", "gpt_oss").stretched(&["yarn"]),
     text("GraniteMoeHybridForCausalLM", "granitemoehybrid"),
-    sees("Gemma3ForCausalLM", "gemma3"),
-    sees("Gemma3ForConditionalGeneration", "gemma3"),
+    sees("Gemma3ForCausalLM", "gemma3").stretched(&["linear"]),
+    sees("Gemma3ForConditionalGeneration", "gemma3").stretched(&["linear"]),
     sees("Gemma4ForConditionalGeneration", "gemma4"),
     sees("Mistral3ForConditionalGeneration", "mistral3"),
-    sees("Qwen3_5ForConditionalGeneration", "qwen3_5"),
-    sees("Qwen3_5MoeForConditionalGeneration", "qwen3_5_moe"),
+    sees("Qwen3_5ForConditionalGeneration", "qwen3_5").reading_parameters(),
+    sees("Qwen3_5MoeForConditionalGeneration", "qwen3_5_moe").reading_parameters(),
 ];
 
 /// Whether the engine runs the model, and as what.
 ///
 /// # Errors
-/// The first reason found, in the order architecture, quantisation, vocabulary, chat template.
+/// The first reason found, in the order architecture, quantisation, vocabulary, positions, chat template.
 pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
     let architecture = model.config.architecture().unwrap_or("unnamed");
     let Some(class) = CLASSES.into_iter().find(|class| class.name == architecture) else {
@@ -94,6 +138,7 @@ pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
         }
         Some(_) => {}
     }
+    class.positions(&model.config)?;
     if !model.has_template {
         return Err(Unsupported::NoTemplate);
     }

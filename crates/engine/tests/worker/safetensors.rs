@@ -118,6 +118,20 @@ async fn what_is_wrong_is_said_before_the_weights_are_read() {
     })
     .await;
     assert!(packed.to_string().contains("quantised by gptq"), "{packed}");
+    let stretched = refused("config.json", |config| {
+        config["rope_scaling"] = json!({ "rope_type": "yarn", "factor": 4.0 });
+    })
+    .await;
+    assert!(
+        stretched.to_string().contains("stretched in a way (“yarn”)"),
+        "{stretched}"
+    );
+    let moved = refused("config.json", |config| {
+        config["rope_theta"] = Value::Null;
+        config["rope_parameters"] = json!({ "rope_type": "default", "rope_theta": 1e6 });
+    })
+    .await;
+    assert!(moved.to_string().contains("(rope_parameters)"), "{moved}");
     let shard = refused("model.safetensors.index.json", |index| {
         index["weight_map"] = json!({ "model.norm.weight": "model-00002-of-00002.safetensors" });
     })
