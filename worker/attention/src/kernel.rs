@@ -154,9 +154,9 @@ impl Scratch {
     ) {
         let (padded, count) = (self.padded, tile.len());
         for (key, widened) in tile.zip(self.tile.chunks_exact_mut(padded)) {
-            T::widen(lanes, values.row(head, key), &mut widened[..self.length]);
+            T::widen(lanes, values.row(head, key), &mut widened[..values.length]);
             // A transposed tile lay here.
-            widened[self.length..].fill(0.0);
+            widened[values.length..].fill(0.0);
         }
         let weights = self.scores.chunks_exact(ROWS * TILE);
         for (weights, sums) in weights.zip(self.sums.chunks_exact_mut(ROWS * padded)) {

@@ -44,7 +44,7 @@ pub struct Attention<'a, Q, K> {
     pub queries: Rows<'a, Q>,
     /// `key heads × keys × length`, of which each serves `heads / key heads` heads in a row.
     pub keys: Rows<'a, K>,
-    /// `key heads × keys × length`.
+    /// `key heads × keys × value length`, which is no more than a key's.
     pub values: Rows<'a, K>,
     /// What the scores are multiplied with, usually 1/√length.
     pub scale: f32,
@@ -70,7 +70,7 @@ struct Part {
 }
 
 impl<Q: Element, K: Element> Attention<'_, Q, K> {
-    /// Computes it into `heads × queries × length`, row-major.
+    /// Computes it into `heads × queries × value length`, row-major.
     ///
     /// `each` calls its second argument with every number below its first, on as many threads as it likes.
     ///
@@ -80,7 +80,8 @@ impl<Q: Element, K: Element> Attention<'_, Q, K> {
         let (heads, queries, length) = (self.queries.heads, self.queries.positions, self.queries.length);
         let (key_heads, keys) = (self.keys.heads, self.keys.positions);
         assert!(self.values.heads == key_heads && self.values.positions == keys);
-        assert!(self.keys.length == length && self.values.length == length);
+        let wide = self.values.length;
+        assert!(self.keys.length == length && wide <= length);
         assert!(key_heads > 0 && heads % key_heads == 0);
         if let Mask::Bias(bias) = self.mask {
             assert_eq!(bias.len(), queries * keys);
@@ -90,7 +91,7 @@ impl<Q: Element, K: Element> Attention<'_, Q, K> {
         let splits = if few { keys.div_ceil(SPLIT).max(1) } else { 1 };
         let block = BLOCK.div_ceil(group.min(BLOCK)).max(queries.min(FEW));
         let parts = self.parts(block, splits);
-        let mut out = vec![0.0; heads * queries * length];
+        let mut out = vec![0.0; heads * queries * wide];
         if splits == 1 {
             let target = Shared(out.as_mut_ptr());
             each(parts.len(), &|index| {
@@ -102,9 +103,9 @@ impl<Q: Element, K: Element> Attention<'_, Q, K> {
                     scratch: &mut scratch,
                 });
                 for (row, (head, query)) in rows_of(part, group).enumerate() {
-                    let at = (head * queries + query) * length;
+                    let at = (head * queries + query) * wide;
                     // SAFETY: each row of the result belongs to one part, and `each` calls once per part.
-                    let row_out = unsafe { target.slice(at, length) };
+                    let row_out = unsafe { target.slice(at, wide) };
                     scratch.finish(row, row_out);
                 }
             });
@@ -132,8 +133,8 @@ impl<Q: Element, K: Element> Attention<'_, Q, K> {
                 first.join(other);
             }
             for (row, (head, query)) in rows_of(&parts[0], group).enumerate() {
-                let at = (head * queries + query) * length;
-                first.finish(row, &mut out[at..at + length]);
+                let at = (head * queries + query) * wide;
+                first.finish(row, &mut out[at..at + wide]);
             }
         }
         out

@@ -9,7 +9,7 @@ use crate::{Attention, Element, Mask, Rows};
 
 /// Attention of `(batch, queries, heads, length)` over `(batch, keys, key heads, length)`, as `(batch, heads, queries,
 /// length)` in the queries' type; none for what the kernels do not know: keys of another type than values, rows that do not
-/// lie in one piece, values of another length than keys, a mask that differs between heads.
+/// lie in one piece, values longer than keys, a mask that differs between heads.
 ///
 /// # Errors
 /// candle's, for tensors of other than four dimensions.
@@ -87,7 +87,8 @@ fn run<Q: Number, K: Number>(
     let (batch, queries, heads, length) = q.dims4()?;
     let (_, keys, key_heads, key_length) = k.dims4()?;
     let contiguous_rows = [q, k, v].iter().all(|tensor| tensor.stride()[3] == 1);
-    let same = v.dtype() == k.dtype() && v.dims() == k.dims();
+    let value_length = v.dim(3)?;
+    let same = v.dtype() == k.dtype() && v.dims()[..3] == k.dims()[..3] && value_length <= key_length;
     if !contiguous_rows || !same || key_length != length || key_heads == 0 || heads % key_heads != 0 {
         return Ok(None);
     }
@@ -118,7 +119,7 @@ fn run<Q: Number, K: Number>(
     else {
         return Ok(None);
     };
-    let mut out = Vec::with_capacity(batch * heads * queries * length);
+    let mut out = Vec::with_capacity(batch * heads * queries * value_length);
     for index in 0..batch {
         let attention = Attention {
             queries: rows::<Q>(q, q_cpu, index)?,
@@ -130,7 +131,12 @@ fn run<Q: Number, K: Number>(
         };
         out.extend(attention.compute(|parts, work| pool().run(parts, work)));
     }
-    Tensor::from_vec(Q::narrow(out), (batch, heads, queries, length), &Device::Cpu).map(Some)
+    Tensor::from_vec(
+        Q::narrow(out),
+        (batch, heads, queries, value_length),
+        &Device::Cpu,
+    )
+    .map(Some)
 }
 
 fn rows<'a, T: Number>(tensor: &Tensor, storage: &'a CpuStorage, batch: usize) -> Result<Rows<'a, T>> {

@@ -74,7 +74,7 @@ fn plainly<Q: Element, K: Element>(attention: &Attention<'_, Q, K>) -> Vec<f64> 
             let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let weights: Vec<f64> = scores.iter().map(|score| (score - largest).exp()).collect();
             let whole: f64 = weights.iter().sum();
-            let mut sum = vec![0.0; queries.length];
+            let mut sum = vec![0.0; attention.values.length];
             for (key, weight) in weights.iter().enumerate() {
                 for (sum, value) in sum.iter_mut().zip(wide(attention.values.row(key_head, key))) {
                     *sum += weight / whole * value;
@@ -108,14 +108,17 @@ fn assert_right<Q: Element, K: Element>(attention: &Attention<'_, Q, K>, toleran
 
 #[test]
 fn every_shape_and_mask_gives_what_the_formula_gives() {
-    for (heads, key_heads, length) in [
-        (1, 1, 8),
-        (4, 4, 64),
-        (8, 2, 64),
-        (6, 2, 96),
-        (14, 2, 64),
-        (4, 1, 128),
-        (2, 1, 20),
+    for (heads, key_heads, length, value_length) in [
+        (1, 1, 8, 8),
+        (4, 4, 64, 64),
+        (8, 2, 64, 64),
+        (6, 2, 96, 96),
+        (14, 2, 64, 64),
+        (4, 1, 128, 128),
+        (2, 1, 20, 20),
+        // DeepSeek's keys carry the position beside what they say.
+        (4, 4, 48, 32),
+        (2, 1, 192, 128),
     ] {
         for (queries, keys) in [
             (1, 1),
@@ -129,7 +132,7 @@ fn every_shape_and_mask_gives_what_the_formula_gives() {
         ] {
             let q = Tensor::of(heads, queries, length, |x| x * 4.0);
             let k = Tensor::of(key_heads, keys, length, f16::from_f32);
-            let v = Tensor::of(key_heads, keys, length, f16::from_f32);
+            let v = Tensor::of(key_heads, keys, value_length, f16::from_f32);
             let bias: Vec<f32> = (0..queries * keys)
                 .map(|index| match index % keys == 0 || fastrand::bool() {
                     true => fastrand::f32(),

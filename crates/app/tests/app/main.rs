@@ -329,8 +329,10 @@ async fn a_stretched_model_is_loaded_with_the_context_that_the_engine_runs_it_in
     let mut gguf = ModelFile::scripted(&Script::saying(FOX).unwrap())
         .context(4096)
         .to_gguf();
-    let factor = format!("{}.rope.scaling.factor", Shape::TINY.architecture.name());
-    gguf.metadata.push((factor, Value::F32(4.0)));
+    let scaling = |key: &str| format!("{}.rope.scaling.{key}", Shape::TINY.architecture.name());
+    gguf.metadata.push((scaling("factor"), Value::F32(4.0)));
+    gguf.metadata
+        .push((scaling("type"), Value::Text("longrope".to_owned())));
     let file = home.folder.path().join("stretched.gguf");
     gguf.write(&file).unwrap();
     let model = app.remember_model(file).await.unwrap();

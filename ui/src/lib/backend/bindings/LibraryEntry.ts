@@ -13,7 +13,7 @@ export type LibraryEntry = {
  */
 model: Model, 
 /**
- * Its quantisation.
+ * Its quantisation, or the one that it is given while it is loaded.
  */
 quantisation: string | null, 
 /**
