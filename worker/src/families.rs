@@ -32,7 +32,7 @@ macro_rules! families {
 }
 
 families!(
-    safetensors: llama, mistral, mistral3, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, phi3, phi4_mini,
+    safetensors: llama, mistral, mistral3, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, gemma3_text, phi3, phi4_mini,
     smollm3, glm4, deepseek2, granitemoehybrid, granitemoehybrid_dense
 );
 families!(gguf: llama, qwen2, qwen3, qwen3_moe);
