@@ -1,5 +1,12 @@
 //! A folder of safetensors, whole and broken in every way that was thought of.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -62,7 +62,11 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
         ("qwen3moe", Some(experts)) => experts.used,
         _ => 1,
     };
-    let given = if asked > 1 { hidden(asked.saturating_mul(2)) } else { 0 };
+    let given = if asked > 1 {
+        hidden(asked.saturating_mul(2))
+    } else {
+        0
+    };
     let width = shape.feed_forward.saturating_mul(asked);
     let feed_forward = sum(&[
         hidden(6),
