@@ -21,6 +21,9 @@ pub const ARCHITECTURES: [&str; 8] = [
     "starcoder2",
 ];
 
+/// Those of [`ARCHITECTURES`] whose answers tests compare with transformers' (`worker/src/families.rs`).
+pub const COMPARED: [&str; 4] = ["llama", "qwen2", "qwen3", "qwen3moe"];
+
 /// Types of tensors that candle makes weights of (`quantized/ggml_file.rs`, `qtensor_from_ggml`). It knows Q8_1 and
 /// Q8_K by name, and refuses them there.
 pub const TENSOR_TYPES: [&str; 13] = [

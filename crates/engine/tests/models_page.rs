@@ -1,0 +1,64 @@
+//! `docs/models.md` says what the engine's own lists say. `HEARTH_MODELS_PAGE=write cargo test -p hearth-engine --test
+//! models_page` writes it anew.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use hearth_engine::protocol::Quantisation;
+use hearth_engine::support::safetensors::CLASSES;
+use hearth_engine::support::{ARCHITECTURES, COMPARED, TENSOR_TYPES};
+
+fn page() -> String {
+    let mut page = String::from(
+        "# Models that run\n\nThis page is written from the lists that the verdict asks before a download and the worker before a load \
+         (`crates/engine/src/support.rs` and `support/safetensors.rs`; see `crates/engine/tests/models_page.rs`). What is not \
+         on it is refused in a sentence.\n\n*Compared* means that a tiny model of the family answers as transformers does, logit \
+         by logit and token by token, in `worker/src/families.rs`: on the processor, in 32 bits, at Q8_0, and in two parts \
+         where tokens can be taken back.\n\nOn graphics cards nothing was tried: the worker is built for processors.\n\n",
+    );
+    page += "## GGUF\n\n| architecture | processor | compared |\n| --- | --- | --- |\n";
+    for architecture in ARCHITECTURES {
+        let compared = if COMPARED.contains(&architecture) {
+            "yes"
+        } else {
+            ""
+        };
+        writeln!(page, "| {architecture} | runs | {compared} |").unwrap();
+    }
+    writeln!(page, "\nTensors of the types {}.\n", TENSOR_TYPES.join(", ")).unwrap();
+    page += "## Safetensors\n\n| class in config.json | family | processor | compared |\n| --- | --- | --- | --- |\n";
+    for class in CLASSES {
+        writeln!(page, "| {} | {} | runs | yes |", class.name, class.family).unwrap();
+    }
+    let levels = Quantisation::ALL.map(Quantisation::name).join(", ");
+    writeln!(
+        page,
+        "\nQuantised while they are read, to the best of {levels} that fits this computer's memory. Weights that were quantised \
+         before (GPTQ, AWQ, FP8) are refused, and so are positions stretched in a way that the engine does not follow for the \
+         class.\n\n## UQFF\n\nNot yet."
+    )
+    .unwrap();
+    page
+}
+
+#[test]
+fn the_page_of_models_says_what_the_lists_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/models.md");
+    if std::env::var_os("HEARTH_MODELS_PAGE").is_some_and(|value| value == "write") {
+        std::fs::write(&path, page()).unwrap();
+    }
+    let written = std::fs::read_to_string(&path)
+        .unwrap_or_default()
+        .replace("\r\n", "\n");
+    assert!(
+        written == page(),
+        "docs/models.md is stale: HEARTH_MODELS_PAGE=write cargo test -p hearth-engine --test models_page"
+    );
+}
