@@ -31,7 +31,7 @@ class Family:
 
 
 # Longer than the window before the first token; growing past it while generating; and far longer.
-SLIDING = [(24, 32), (12, 8), (40, 8)]
+SLIDING = [(24, 32), (12, 8), (40, 2)]
 
 # Where input and output embeddings are one matrix, a model of random weights says the last token again and again. With
 # its output turned round it avoids it instead. Gemma's norms add 1 to their weight.
