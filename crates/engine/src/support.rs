@@ -3,11 +3,13 @@
 //! The engine is mistral.rs 0.8.1 on candle 0.11.1, on the processor. Names of files below are those of
 //! mistralrs-core unless they say otherwise.
 
+pub mod pre_tokenizers;
 pub mod safetensors;
 
 use hearth_gguf::{Header, Tensor, Value};
 
 use crate::protocol::Fault;
+use pre_tokenizers::pre_tokenizer;
 
 /// Architectures that load from GGUF and answer (`pipeline/gguf.rs`).
 pub const ARCHITECTURES: [&str; 8] = [
@@ -132,6 +134,24 @@ fn vocabulary(header: &Header, architecture: &str) -> Result<(), Unsupported> {
     let Some(Value::Array(vocabulary)) = header.metadata.get("tokenizer.ggml.tokens") else {
         return missing("tokenizer");
     };
+    match header.text("tokenizer.ggml.model") {
+        Some("llama") => {}
+        Some("gpt2") => {
+            let name = header.text("tokenizer.ggml.pre");
+            if pre_tokenizer(name, architecture).is_none() {
+                return misfit(format!(
+                    "its text is cut into tokens in a way (“{}”) that the engine does not know",
+                    name.unwrap_or_default()
+                ));
+            }
+        }
+        other => {
+            return misfit(format!(
+                "its tokeniser, “{}”, is not known to the engine",
+                other.unwrap_or("unnamed")
+            ));
+        }
+    }
     let Some(embeddings) = tensor(header, "token_embd.weight") else {
         return missing("embeddings");
     };

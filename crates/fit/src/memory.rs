@@ -80,6 +80,25 @@ impl MemoryNeed {
     }
 }
 
+/// Positions that the table is made for: those of the context, where the model takes the common table
+/// (`worker/patches/mistralrs-core/rope.patch`), and else those that it was trained for.
+fn positions(shape: &Shape, context: u64) -> u64 {
+    const COMMON: [&str; 8] = [
+        "llama",
+        "mistral",
+        "mistral3",
+        "qwen2",
+        "qwen3",
+        "qwen3moe",
+        "qwen3_moe",
+        "starcoder2",
+    ];
+    match COMMON.contains(&shape.architecture.as_str()) {
+        true => shape.trained_context.min(context),
+        false => shape.trained_context,
+    }
+}
+
 /// Whether the output's product works on the table of embeddings itself; of plain floats it makes a copy of its own.
 fn is_shared(weights: &Weights) -> bool {
     let mut outputs = weights.matrices.iter().filter(|one| one.role == Role::Output);
@@ -100,7 +119,7 @@ struct Parts {
     vocabulary: u64,
     /// The header's metadata, of which the tokens are nearly all.
     metadata: u64,
-    /// Sines and cosines for the whole trained context (`RotaryEmbedding::new` in `layers.rs`).
+    /// Sines and cosines of all positions ([`positions`]).
     positions: u64,
     cache: Cache,
     prompt: u64,
@@ -124,7 +143,7 @@ impl Parts {
             unstacking: weights.unstacking_bytes,
             vocabulary: product(&[words, TOKEN_BYTES]),
             metadata: product(&[words, LOADING_TOKEN_BYTES]),
-            positions: product(&[shape.trained_context, shape.rotary_length, 4]),
+            positions: product(&[positions(shape, context), shape.rotary_length, 4]),
             cache: Cache::of(shape, context),
             prompt: prompt::buffers(shape, context),
         }

@@ -2,6 +2,19 @@
 //! short texts and made to read long ones.
 
 use std::f32::consts::PI;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static LONGEST: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Says how many positions will be asked for at most, in tokens: models that are loaded from now on make no longer tables.
+pub fn set_longest(tokens: usize) {
+    LONGEST.store(tokens, Ordering::Relaxed);
+}
+
+/// How many positions a table is made for, of those that a model was trained for.
+pub fn positions(trained: usize) -> usize {
+    trained.min(LONGEST.load(Ordering::Relaxed))
+}
 
 /// How a model's frequencies differ from the plain ones.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,7 +1,7 @@
 //! What holds for every model and computer, however absurd.
 
 use crate::published::{GB, MODELS, machine, speeds};
-use hearth_fit::{Label, Measured, Plan, Shape, Verdict, quick_label, verdict};
+use hearth_fit::{Built, Label, Measured, Plan, Shape, Verdict, quick_label, verdict};
 use hearth_gguf::{Header, Tensor, TensorType, Value};
 use hearth_machine::{CpuLevel, Speeds};
 use proptest::prelude::*;
@@ -134,6 +134,7 @@ proptest! {
         metadata.insert("general.architecture".to_owned(), Value::Text(architecture.to_owned()));
         metadata.insert(format!("{architecture}.rope.scaling.factor"), Value::Float(speed));
         metadata.insert(format!("{architecture}.attention.layer_norm_rms_epsilon"), Value::Float(1e-5));
+        metadata.insert("tokenizer.ggml.model".to_owned(), Value::Text("llama".to_owned()));
         metadata.insert("tokenizer.ggml.tokens".to_owned(), Value::Array(numbers[12]));
         metadata.insert("tokenizer.chat_template".to_owned(), Value::Text(String::new()));
         let names = ["token_embd.weight", "output.weight", "blk.0.ffn_down_exps.weight", "blk.0.attn_qkv.weight"];
@@ -161,6 +162,6 @@ proptest! {
                 prop_assert!(said.largest_context.is_none_or(|tokens| tokens <= shape.trained_context));
             }
         }
-        quick_label(&machine(numbers[3], CpuLevel::Amx), None, numbers[4], numbers[5]);
+        quick_label(&machine(numbers[3], CpuLevel::Amx), Built::Unknown, numbers[4], numbers[5]);
     }
 }

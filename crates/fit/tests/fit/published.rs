@@ -163,6 +163,7 @@ impl Published {
                 "general.architecture".to_owned(),
                 Value::Text(self.architecture.to_owned()),
             ),
+            ("tokenizer.ggml.model".to_owned(), Value::Text("llama".to_owned())),
             ("tokenizer.ggml.tokens".to_owned(), Value::Array(self.vocabulary)),
             (
                 "tokenizer.chat_template".to_owned(),

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::published::{F16, GB, IQ4_XS, MODELS, Q4_K, Q6_K, Q8_0, machine, model, speeds};
 use hearth_fit::{
-    Basis, Label, Measured, Plan, Reason, Shape, decode_speed, four_bit_bytes, prompt_speed, quick_label,
-    same_vocabulary, verdict,
+    Basis, Built, Label, Measured, Plan, Reason, Shape, decode_speed, four_bit_bytes, prompt_speed,
+    quick_label, same_vocabulary, verdict,
 };
 use hearth_gguf::Value;
 use hearth_machine::CpuLevel;
@@ -225,6 +225,14 @@ fn what_the_engine_cannot_run_is_refused_in_a_sentence() {
     };
     assert_eq!(without("tokenizer.chat_template"), Reason::NoChatTemplate);
     assert!(matches!(without("qwen3.block_count"), Reason::Missing { .. }));
+    for (model, way) in [("gpt2", "newest"), ("bert", "")] {
+        let mut header = qwen.q4_k_m();
+        for (key, value) in [("model", model), ("pre", way)] {
+            let value = Value::Text(value.to_owned());
+            header.metadata.insert(format!("tokenizer.ggml.{key}"), value);
+        }
+        assert!(matches!(refused(header), Reason::Misfit { .. }));
+    }
     let mut tied = model("Phi-3 mini 4k").q4_k_m();
     tied.tensors.retain(|tensor| tensor.name != "output.weight");
     assert!(matches!(refused(tied), Reason::Missing { .. }));
@@ -294,15 +302,28 @@ fn a_shape_from_the_size_alone_comes_near_the_exact_one() {
 fn a_search_result_is_judged_by_its_parameters() {
     let computer = machine(16 * GB, CpuLevel::Avx2);
     assert_eq!(
-        quick_label(&computer, Some("qwen3"), 4_000_000_000, CONTEXT),
+        quick_label(&computer, Built::Architecture("qwen3"), 4_000_000_000, CONTEXT),
         Label::Fits
     );
     assert_eq!(
-        quick_label(&computer, None, 32_000_000_000, CONTEXT),
+        quick_label(&computer, Built::Unknown, 32_000_000_000, CONTEXT),
         Label::TooBig
     );
     assert_eq!(
-        quick_label(&computer, Some("gemma3"), 1_000_000_000, CONTEXT),
+        quick_label(&computer, Built::Architecture("gemma3"), 1_000_000_000, CONTEXT),
+        Label::EngineCannot
+    );
+    assert_eq!(
+        quick_label(
+            &computer,
+            Built::Class("Gemma3ForCausalLM"),
+            1_000_000_000,
+            CONTEXT
+        ),
+        Label::Fits
+    );
+    assert_eq!(
+        quick_label(&computer, Built::Class("BertModel"), 1_000_000_000, CONTEXT),
         Label::EngineCannot
     );
     let published = 4_920_000_000_f64;
