@@ -45,6 +45,7 @@ const COMMANDS: &[&str] = &[
     "use_found_model",
     "price_model",
     "verify_model",
+    "set_quantisation",
     "set_speculation",
     "measure_speculation",
     "stop_measuring",

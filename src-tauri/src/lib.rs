@@ -77,6 +77,7 @@ pub fn run() -> ExitCode {
             speculation::set_speculation,
             speculation::measure_speculation,
             speculation::stop_measuring,
+            library::set_quantisation,
             library::preview_delete,
             library::delete_model,
             account::hub_account,

@@ -69,6 +69,24 @@ test("with the numbers comes a context to try", async () => {
   expect(fake.priceModel).toHaveBeenCalledExactlyOnceWith("llama", 65_536);
 });
 
+test("what is shortened while it is read can be shortened to something else", async () => {
+  const mine = entry(llama, {
+    verdict: verdict(),
+    quantisation: "Q8_0",
+    quantisations: ["Q8_0", "Q6_K", "Q5_K", "Q4_K"],
+  });
+  await openPage([mine, entry(bard)]);
+  const choice = screen.getByRole("combobox", { name: "What Llama 3.2 3B is shortened to" });
+  expect(choice).toHaveDisplayValue("the best that fits: Q8_0");
+  expect(within(item("bard")).queryByTestId("shortening")).toBeNull();
+  fake.setQuantisation.mockResolvedValue();
+  await userEvent.selectOptions(choice, "Q5_K, close to the original");
+  expect(fake.setQuantisation).toHaveBeenLastCalledWith("llama", "Q5_K");
+  await emit({ type: "library", entries: [{ ...mine, quantisation: "Q5_K", chosenQuantisation: "Q5_K" }] });
+  await userEvent.selectOptions(choice, "the best that fits");
+  expect(fake.setQuantisation).toHaveBeenLastCalledWith("llama", null);
+});
+
 describe("checking", () => {
   test("shows how far it is, and says at the end that all is well", async () => {
     await openPage([entry(llama)]);

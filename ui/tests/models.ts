@@ -90,6 +90,7 @@ export const row = (id: string, more: Partial<HubRow> = {}): HubRow => ({
 
 export const variant = (name: string, more: Partial<VariantRow> = {}): VariantRow => ({
   name,
+  quantisedHere: false,
   files: [`model-${name}.gguf`],
   sizeBytes: 4.92e9,
   verdict: verdict(),
@@ -149,6 +150,8 @@ export const download = (id: string, more: Partial<Download> = {}): Download => 
 export const entry = (model: Model, more: Partial<LibraryEntry> = {}): LibraryEntry => ({
   model,
   quantisation: "Q4_K_M",
+  quantisations: [],
+  chosenQuantisation: null,
   parameters: 3.2e9,
   repo: null,
   verdict: null,

@@ -104,6 +104,15 @@ test("a version that the engine cannot run says why, and is not priced", async (
   expect(fake.priceVariant).not.toHaveBeenCalled();
 });
 
+test("what is quantised while it is read says that it is larger to download", async () => {
+  const files = ["model.safetensors", "config.json", "tokenizer.json"];
+  await openRepo(
+    repoPage({ variants: [variant("Q5_K", { quantisedHere: true, files, sizeBytes: 8.12e9 })] }),
+  );
+  expect(version("Q5_K")).toHaveTextContent("8.12 GB · close to the original · shortened while it is read");
+  expect(screen.getByRole("button", { name: "Download Q5_K, 8.12 GB" })).toBeVisible();
+});
+
 test("what another app holds costs nothing to get", async () => {
   await openRepo(repoPage({ variants: [variant("Q4_K_M", { state: "onThisComputer", owner: "Ollama" })] }));
   expect(version("Q4_K_M")).toHaveTextContent("Already on this computer, in Ollama: 0 bytes to download.");
@@ -182,7 +191,7 @@ test.each<[ErrorCode, string[]]>([
 
 test("a repository without a model that runs here says so", async () => {
   await openRepo(repoPage({ variants: [] }));
-  expect(screen.getByText(/This repository has no GGUF file/)).toBeVisible();
+  expect(screen.getByText(/This repository has no model in a form/)).toBeVisible();
   expect(screen.queryByTestId("context-slider")).toBeNull();
 });
 

@@ -76,13 +76,13 @@ export const reply = (id: string, content: string, more: Partial<Message> = {}):
 export const writing = (id: string, content = "", more: Partial<Message> = {}): Message =>
   reply(id, content, { status: "streaming", stats: null, ...more });
 
-export const ready = { state: "ready", model: bard, context: 2048, backend: "cpu" } as const;
+export const ready = { state: "ready", model: bard, context: 2048, backend: "cpu", thinks: false } as const;
 
 export const startOf = (more: Partial<Start> = {}): Start => ({
   chats: [chat("a"), chat("b", "Chat b", 1000)],
   models: [bard, llama],
   engine: ready,
-  settings: { idleUnloadMinutes: 15, bandwidthLimitBytes: null, context: null, threads: null },
+  settings: { idleUnloadMinutes: 15, bandwidthLimitBytes: null, context: null, threads: null, think: false },
   storeFault: null,
   version: "0.1.0",
   ...more,

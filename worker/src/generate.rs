@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use either::Either;
 use hearth_engine::protocol::{
-    ChatMessage, Event, Fault, Grammar, Question, RequestId, Sampling, StopReason,
+    ChatMessage, Event, Fault, Grammar, Question, RequestId, Sampling, StopReason, THOUGHT,
 };
 use indexmap::IndexMap;
 use mistralrs_core::{
@@ -22,11 +22,12 @@ use crate::stop::StopTexts;
 /// Chunks that mistral.rs may be ahead: a full channel would stop its engine thread.
 const CHUNKS: usize = 1024;
 
-/// A chat's tokens, rendered with the model's template, the opening of the reply included.
+/// A chat's tokens, rendered with the model's template, the opening of the reply included; `think` is for templates that leave
+/// that to be chosen.
 ///
 /// # Errors
 /// [`Fault::BadTemplate`] when the template refuses this chat, [`Fault::Panicked`] when the engine died of it.
-pub async fn tokens(model: &Model, messages: &[ChatMessage]) -> Result<Vec<u32>, Fault> {
+pub async fn tokens(model: &Model, messages: &[ChatMessage], think: bool) -> Result<Vec<u32>, Fault> {
     let rendered = messages.iter().map(|message| {
         IndexMap::from([
             ("role".to_owned(), Either::Left(message.role.name().to_owned())),
@@ -39,7 +40,7 @@ pub async fn tokens(model: &Model, messages: &[ChatMessage]) -> Result<Vec<u32>,
         tools: None,
         add_generation_prompt: true,
         add_special_tokens: true,
-        enable_thinking: Some(false),
+        enable_thinking: Some(think),
         reasoning_effort: None,
         response,
     });
@@ -64,7 +65,7 @@ pub async fn reply(
     outbox: &Outbox,
     mut cancel: oneshot::Receiver<()>,
 ) -> Result<Event, Fault> {
-    let prompt = tokens(model, &question.messages).await?;
+    let prompt = tokens(model, &question.messages, question.think).await?;
     let prompt_tokens = prompt.len();
     if prompt_tokens >= model.context {
         let over = prompt_tokens + 1 - model.context;
@@ -75,6 +76,7 @@ pub async fn reply(
         });
     }
     outbox.send(Event::Started { id, prompt_tokens });
+    let opens_thought = opens_thought(model, &prompt);
 
     let room = model.context - prompt_tokens;
     let most = question.max_tokens.map_or(room, |most| most.clamp(1, room));
@@ -105,6 +107,10 @@ pub async fn reply(
     };
     send(&model.runner, Request::Normal(Box::new(request))).await?;
 
+    if opens_thought {
+        // The template has said it, and only what the model says is streamed.
+        tell(outbox, id, format!("{}\n", THOUGHT.0), &meter, prompt_tokens);
+    }
     let mut texts = StopTexts::new(question.stop);
     let stop = loop {
         let chunk = tokio::select! {
@@ -146,6 +152,15 @@ pub async fn reply(
         stop,
         stats: meter.stats(prompt_tokens),
     })
+}
+
+/// Whether the prompt ends in the middle of a thought.
+fn opens_thought(model: &Model, prompt: &[u32]) -> bool {
+    /// More tokens than the tag and the white space around it can be.
+    const END: usize = 16;
+    let end = prompt.get(prompt.len().saturating_sub(END)..).unwrap_or_default();
+    let text = (model.tokenizer.as_ref()).and_then(|tokenizer| tokenizer.decode(end, false).ok());
+    text.is_some_and(|text| text.trim_end().ends_with(THOUGHT.0))
 }
 
 fn tell(outbox: &Outbox, id: RequestId, text: String, meter: &Arc<Meter>, prompt_tokens: usize) {

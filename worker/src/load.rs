@@ -31,6 +31,8 @@ pub struct Model {
     pub runner: Arc<MistralRs>,
     /// Prompt and reply together, in tokens.
     pub context: usize,
+    /// Its tokeniser.
+    pub tokenizer: Option<Arc<Tokenizer>>,
     /// The reply that it writes.
     pub reply: Arc<Mutex<Reply>>,
 }
@@ -53,6 +55,7 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
         true => None,
         false => Some(check(&draft).await?),
     };
+    hearth_attention::rope::set_longest(context.unwrap_or(DEFAULT_CONTEXT));
     let all: Vec<PathBuf> = [&*files, &*draft].concat();
     let progress = Progress::report(id, &all, outbox.clone());
     let pipeline = read(files, checked, quantisation).await?;
@@ -60,7 +63,10 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
         None => None,
         Some(checked) => Some(drafter(read(draft, checked, quantisation).await?, &pipeline).await?),
     };
-    let trained_context = pipeline.lock().await.get_metadata().max_seq_len;
+    let (trained_context, tokenizer) = {
+        let pipeline = pipeline.lock().await;
+        (pipeline.get_metadata().max_seq_len, pipeline.tokenizer())
+    };
     let context = context
         .unwrap_or(DEFAULT_CONTEXT)
         .clamp(1, trained_context.max(1));
@@ -70,14 +76,16 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
     let model = Model {
         runner,
         context,
+        tokenizer,
         reply,
     };
-    try_template(&model).await?;
+    let thinks = try_template(&model).await?;
     drop(progress);
     let loaded = LoadedModel {
         architecture,
         context,
         trained_context,
+        thinks,
         load_milliseconds: start.elapsed().as_millis() as u64,
         peak_bytes: memory::peak_bytes(),
     };
@@ -150,16 +158,19 @@ async fn start_engine(pipeline: SharedPipeline) -> Result<Arc<MistralRs>, Fault>
     Err(Fault::Panicked { detail: last_panic() })
 }
 
-/// Renders the shortest chat: a template that does not work is told now and not at the first question.
-async fn try_template(model: &Model) -> Result<(), Fault> {
+/// Renders the shortest chat: a template that does not work is told now and not at the first question. Whether it takes a wish
+/// to think shows in what it makes of both.
+async fn try_template(model: &Model) -> Result<bool, Fault> {
     let hello = [ChatMessage {
         role: Role::User,
         content: "Hello".to_owned(),
     }];
-    match generate::tokens(model, &hello).await {
-        Err(Fault::Panicked { detail }) => Err(Fault::BadTemplate { detail }),
-        other => other.map(drop),
-    }
+    let plain = match generate::tokens(model, &hello, false).await {
+        Err(Fault::Panicked { detail }) => return Err(Fault::BadTemplate { detail }),
+        other => other?,
+    };
+    let thinking = generate::tokens(model, &hello, true).await;
+    Ok(thinking.is_ok_and(|thinking| thinking != plain))
 }
 
 fn panicked(_: tokio::task::JoinError) -> Fault {

@@ -25,6 +25,7 @@ mod session;
 mod shelf;
 mod stop;
 mod threads;
+mod tokenizer;
 mod weights;
 
 use hearth_engine::protocol::{Event, PROTOCOL_VERSION};
@@ -43,6 +44,7 @@ fn main() {
 
     matmul::install();
     experts::install();
+    tokenizer::install();
     let (requests, outbox) = connection::open();
     outbox.send(Event::Hello {
         protocol: PROTOCOL_VERSION,

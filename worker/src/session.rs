@@ -106,7 +106,7 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                 working = Some((id, cancel));
                 let ended = ended.clone();
                 tokio::spawn(async move {
-                    let counted = generate::tokens(&model, &messages).await;
+                    let counted = generate::tokens(&model, &messages, false).await;
                     let counted = counted.map(|tokens| Event::Counted {
                         id,
                         tokens: tokens.len(),

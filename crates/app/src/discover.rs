@@ -1,112 +1,24 @@
-//! Models on the Hub, with a verdict on each before a byte of it is downloaded.
+//! A repository on the Hub, with a verdict on each form of its model before a byte of it is downloaded.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hearth_fit::{Label, Plan, Reason, Shape, Verdict, quick_label, same_vocabulary, verdict};
+use hearth_engine::protocol::Quantisation;
+use hearth_engine::support::safetensors::check_config;
+use hearth_fit::{Plan, Reason, Shape, Verdict, same_vocabulary, verdict};
 use hearth_gguf::Header;
-use hearth_hub::{Gated, HubModel, Repo, RepoId, SearchQuery, Sort, Variant, variants};
-use serde::{Deserialize, Serialize};
+use hearth_hub::{Gated, Kind, Repo, RepoId, Variant, variants};
+use hearth_safetensors::Checkpoint;
+use serde::Serialize;
 use ts_rs::TS;
 
+use crate::measured::variant_key;
 use crate::recommended::recommend;
 use crate::suggestions::{FIRST_CONTEXT, StartingList};
 use crate::{App, ErrorCode, ErrorReport};
 
 /// Repos whose headers are remembered while the person compares.
 const REMEMBERED: usize = 32;
-/// Rows of a page.
-const PAGE: u32 = 20;
-
-/// The order of what is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub enum HubSort {
-    /// What many look at this week.
-    Trending,
-    /// The most downloaded.
-    Downloads,
-    /// The most liked.
-    Likes,
-    /// The newest.
-    Newest,
-}
-
-/// What to look for on the Hub.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub struct HubQuery {
-    /// Words of the name; empty for all.
-    pub text: String,
-    /// The order.
-    pub sort: HubSort,
-    /// The Hub's name of a task.
-    pub task: Option<String>,
-    /// The Hub's name of a licence.
-    pub licence: Option<String>,
-    /// Only what fits this computer.
-    pub fits_only: bool,
-    /// With this context, in tokens.
-    #[ts(type = "number | null")]
-    pub context: Option<u64>,
-    /// No larger than this, in bytes.
-    #[ts(type = "number | null")]
-    pub max_bytes: Option<u64>,
-    /// Where the last page ended.
-    pub cursor: Option<String>,
-}
-
-/// A page of what was found.
-#[derive(Clone, Debug, PartialEq, Serialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub struct HubPage {
-    /// The repositories.
-    pub models: Vec<HubRow>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
-    /// When it was fetched, in milliseconds since 1970, where the Hub is out of reach.
-    #[ts(type = "number | null")]
-    pub cached_at: Option<i64>,
-}
-
-/// A repository as the list shows it.
-#[derive(Clone, Debug, PartialEq, Serialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub struct HubRow {
-    /// Owner and name.
-    pub id: String,
-    /// The owner.
-    pub author: String,
-    /// The name.
-    pub name: String,
-    /// Downloads in the last 30 days.
-    #[ts(type = "number")]
-    pub downloads: u64,
-    /// Likes.
-    #[ts(type = "number")]
-    pub likes: u64,
-    /// When it last changed, ISO 8601.
-    pub last_modified: Option<String>,
-    /// Whether it asks for consent.
-    pub gated: Gated,
-    /// The Hub's name of its licence.
-    pub licence: Option<String>,
-    /// The Hub's name of its task.
-    pub task: Option<String>,
-    /// Parameters.
-    #[ts(type = "number | null")]
-    pub parameters: Option<u64>,
-    /// Architecture.
-    pub architecture: Option<String>,
-    /// Trained context, in tokens.
-    #[ts(type = "number | null")]
-    pub context_length: Option<u64>,
-    /// A quick verdict on its 4-bit size; `None` where the Hub does not say how large it is.
-    pub verdict: Option<Label>,
-    /// One of its files is on this computer.
-    pub installed: bool,
-}
-
 /// A repository in full.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
@@ -129,7 +41,7 @@ pub struct RepoPage {
     /// Trained context, in tokens.
     #[ts(type = "number | null")]
     pub trained_context: Option<u64>,
-    /// Its quantisations, the smallest first.
+    /// What can be taken of it: the one to take first, then the others, the smallest first.
     pub variants: Vec<VariantRow>,
     /// When it was fetched, in milliseconds since 1970, where the Hub is out of reach.
     #[ts(type = "number | null")]
@@ -144,6 +56,8 @@ pub struct RepoPage {
 pub struct VariantRow {
     /// Its quantisation.
     pub name: String,
+    /// Its files are larger than it: the weights are quantised while they are read.
+    pub quantised_here: bool,
     /// Its files, shards in order.
     pub files: Vec<String>,
     /// Bytes of all files.
@@ -171,7 +85,7 @@ pub enum VariantState {
     Downloading,
     /// In the library.
     Installed,
-    /// On this computer, with another app: nothing to download.
+    /// On this computer, with another app, or as another quantisation of the same files: nothing to download.
     OnThisComputer,
 }
 
@@ -203,77 +117,10 @@ pub(crate) struct OpenRepo {
 pub(crate) struct OpenRepos(Mutex<Vec<Arc<OpenRepo>>>);
 
 impl App {
-    /// Searches the Hub for GGUF models.
-    ///
-    /// # Errors
-    /// The Hub's.
-    pub async fn search_hub(&self, query: HubQuery) -> Result<HubPage, ErrorReport> {
-        let hub = self.online().await?.hub;
-        let asked = SearchQuery {
-            text: query.text.clone(),
-            sort: match query.sort {
-                HubSort::Trending => Sort::Trending,
-                HubSort::Downloads => Sort::Downloads,
-                HubSort::Likes => Sort::Likes,
-                HubSort::Newest => Sort::Newest,
-            },
-            task: query.task.clone(),
-            licence: query.licence.clone(),
-            cursor: query.cursor.clone(),
-            limit: PAGE,
-            ..SearchQuery::default()
-        };
-        let found = hub.search(&asked).await?;
-        let machine = self.machine().await;
-        let installed: Vec<String> = self
-            .store()
-            .await?
-            .models()
-            .await?
-            .into_iter()
-            .filter_map(|model| model.repo)
-            .collect();
-        let context = query.context.unwrap_or(FIRST_CONTEXT);
-        let row = |model: HubModel| {
-            let label = model
-                .parameters
-                .map(|parameters| quick_label(&machine, model.architecture.as_deref(), parameters, context));
-            HubRow {
-                author: model.author,
-                name: model.id.name().to_owned(),
-                installed: installed.iter().any(|repo| repo == model.id.as_str()),
-                verdict: label,
-                id: model.id.to_string(),
-                downloads: model.downloads,
-                likes: model.likes,
-                last_modified: model.last_modified,
-                gated: model.gated,
-                licence: model.licence,
-                task: model.task,
-                parameters: model.parameters,
-                architecture: model.architecture,
-                context_length: model.context_length,
-            }
-        };
-        let wanted = |row: &HubRow| {
-            let fits = matches!(row.verdict, Some(Label::Fits | Label::Tight));
-            let small = |most| {
-                row.parameters
-                    .is_some_and(|parameters| hearth_fit::four_bit_bytes(parameters) <= most)
-            };
-            (!query.fits_only || fits) && query.max_bytes.is_none_or(small)
-        };
-        Ok(HubPage {
-            models: found.models.into_iter().map(row).filter(wanted).collect(),
-            next: found.next,
-            cached_at: found.cached_at,
-        })
-    }
-
     /// Opens a repo: its card, and its quantisations with a verdict on each.
     ///
     /// # Errors
-    /// The Hub's; [`ErrorCode::RepoGone`] where it has no GGUF file.
+    /// The Hub's; [`ErrorCode::RepoGone`] where it has no model.
     pub async fn open_repo(&self, repo: &str) -> Result<RepoPage, ErrorReport> {
         let id = RepoId::parse(repo)?;
         let hub = self.online().await?.hub;
@@ -290,8 +137,8 @@ impl App {
             let (judged, reason) = match shapes.as_ref().map(|shapes| shapes.get(&variant.name)) {
                 Ok(Some(Ok(shape))) => {
                     trained_context = Some(shape.trained_context);
-                    let measured = match variant.files.first().and_then(|file| file.sha256.as_deref()) {
-                        Some(key) => self.measured(key).await,
+                    let measured = match variant_key(variant) {
+                        Some(key) => self.measured(&key).await,
                         None => None,
                     };
                     let plan = Plan {
@@ -308,6 +155,7 @@ impl App {
             let (state, owner) = places.of(repo, variant);
             rows.push(VariantRow {
                 name: variant.name.clone(),
+                quantised_here: variant.kind == Kind::Safetensors,
                 files: variant.files.iter().map(|file| file.path.to_string()).collect(),
                 size_bytes: variant.size_bytes,
                 verdict: judged,
@@ -318,6 +166,7 @@ impl App {
             });
         }
         recommend(&mut rows);
+        rows.sort_by_key(|row| !row.recommended);
         Ok(RepoPage {
             id: repo.to_owned(),
             sha: open.repo.commit.to_string(),
@@ -348,8 +197,8 @@ impl App {
         let open = self.opened(&id, false).await?;
         let variant = open.variant(variant)?;
         let shape = self.exact_shape(&id, &open, variant).await?;
-        let measured = match variant.files.first().and_then(|file| file.sha256.as_deref()) {
-            Some(key) => self.measured(key).await,
+        let measured = match variant_key(variant) {
+            Some(key) => self.measured(&key).await,
             None => None,
         };
         let plan = Plan { context, draft: None };
@@ -371,7 +220,7 @@ impl App {
     pub async fn suggest_draft(&self, repo: &str) -> Result<Option<DraftSuggestion>, ErrorReport> {
         let id = RepoId::parse(repo)?;
         let open = self.opened(&id, false).await?;
-        let Some(target) = open.variants.first() else {
+        let Some(target) = open.variants.iter().find(|variant| variant.kind == Kind::Gguf) else {
             return Ok(None);
         };
         let target_bytes = target.size_bytes;
@@ -417,7 +266,7 @@ impl App {
         }
         let repo = self.online().await?.hub.repo(id, None).await?;
         let open = Arc::new(OpenRepo {
-            variants: variants(&repo)?,
+            variants: by_quantisation(variants(&repo)?),
             repo,
             shapes: Mutex::default(),
         });
@@ -425,25 +274,58 @@ impl App {
         Ok(open)
     }
 
-    /// What every quantisation is like, from the first bytes of one file: they differ in size only.
+    /// What every form is like: of GGUF from the first bytes of one file, since they differ in size only, of safetensors from
+    /// all headers.
     async fn estimated_shapes(
         &self,
         id: &RepoId,
         open: &OpenRepo,
     ) -> Result<HashMap<String, Result<Shape, String>>, ErrorReport> {
-        let Some(first) = open.variants.first().and_then(|variant| variant.files.first()) else {
-            return Ok(HashMap::new());
-        };
         let hub = self.online().await?.hub;
-        let metadata = hub.metadata(id, &open.repo.commit, &first.path).await?;
-        let shape = |variant: &Variant| {
-            let shape = match unreadable(&variant.name) {
-                Some(reason) => Err(reason),
-                None => Shape::estimated(&metadata, variant.size_bytes),
+        let mut shapes = HashMap::new();
+        let of_kind = |kind| open.variants.iter().filter(move |variant| variant.kind == kind);
+        if let Some(first) = of_kind(Kind::Gguf).find_map(|variant| variant.files.first()) {
+            let metadata = hub.metadata(id, &open.repo.commit, &first.path).await?;
+            shapes.extend(of_kind(Kind::Gguf).map(|variant| {
+                let shape = match unreadable(&variant.name) {
+                    Some(reason) => Err(reason),
+                    None => Shape::estimated(&metadata, variant.size_bytes),
+                };
+                (variant.name.clone(), shape.map_err(|reason| reason.to_string()))
+            }));
+        }
+        if let Some(any) = of_kind(Kind::Safetensors).next() {
+            let model = match self.checkpoint(id, open, any).await {
+                Ok(model) => Ok(model),
+                Err(error) if matches!(error.code, ErrorCode::EngineCannot | ErrorCode::BadModel) => {
+                    Err(error.message)
+                }
+                Err(error) => return Err(error),
             };
-            (variant.name.clone(), shape.map_err(|reason| reason.to_string()))
-        };
-        Ok(open.variants.iter().map(shape).collect())
+            shapes.extend(of_kind(Kind::Safetensors).map(|variant| {
+                let shape = match &model {
+                    Ok(model) => {
+                        Shape::of_checkpoint(model, level(variant)).map_err(|reason| reason.to_string())
+                    }
+                    Err(message) => Err(message.clone()),
+                };
+                (variant.name.clone(), shape)
+            }));
+        }
+        Ok(shapes)
+    }
+
+    /// What a model of safetensors says of itself. Its config is read first: of most models that do not run it says so.
+    async fn checkpoint(
+        &self,
+        id: &RepoId,
+        open: &OpenRepo,
+        variant: &Variant,
+    ) -> Result<Checkpoint, ErrorReport> {
+        let hub = self.online().await?.hub;
+        let config = hub.config(id, &open.repo.commit).await?;
+        check_config(&config).map_err(Reason::from)?;
+        Ok(hub.checkpoint(id, &open.repo.commit, &variant.files).await?)
     }
 
     async fn exact_shape(
@@ -461,8 +343,13 @@ impl App {
         if let Some(shape) = known {
             return Ok(shape);
         }
-        let header = self.header(id, &open.repo, variant).await?;
-        let shape = Shape::of(&header)?;
+        let shape = match variant.kind {
+            Kind::Gguf => Shape::of(&self.header(id, &open.repo, variant).await?)?,
+            Kind::Safetensors => {
+                let model = self.checkpoint(id, open, variant).await?;
+                Shape::of_checkpoint(&model, level(variant))?
+            }
+        };
         open.shapes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -514,6 +401,30 @@ impl OpenRepos {
             open.remove(0);
         }
     }
+}
+
+/// Safetensors once for every quantisation that they can be read with. One that the repository has as GGUF is that: it is the
+/// smaller download.
+fn by_quantisation(variants: Vec<Variant>) -> Vec<Variant> {
+    let (gguf, safetensors): (Vec<_>, Vec<_>) = variants
+        .into_iter()
+        .partition(|variant| variant.kind == Kind::Gguf);
+    let levels = safetensors.iter().flat_map(|whole| {
+        let level = |level: &Quantisation| Variant {
+            name: level.name().to_owned(),
+            ..whole.clone()
+        };
+        Quantisation::ALL.iter().rev().map(level)
+    });
+    let new = |variant: &Variant| gguf.iter().all(|known| known.name != variant.name);
+    let levels: Vec<_> = levels.filter(new).collect();
+    gguf.into_iter().chain(levels).collect()
+}
+
+/// What the weights of a variant are quantised to while they are read.
+pub(crate) fn level(variant: &Variant) -> Option<Quantisation> {
+    let levels = variant.kind == Kind::Safetensors;
+    Quantisation::named(&variant.name).filter(|_| levels)
 }
 
 /// The context that a verdict is first shown for: enough for a first chat, or all that the model knows.

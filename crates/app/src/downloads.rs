@@ -1,7 +1,8 @@
 //! Downloads: what is fetched from the Hub, and what becomes of it.
 
+use hearth_engine::protocol::Quantisation;
 use hearth_hub::transfer::{TransferEvent, TransferProgress};
-use hearth_hub::{Commit, RepoFile, RepoId, RepoPath, Variant, quantisation};
+use hearth_hub::{Commit, Kind, RepoFile, RepoId, RepoPath, Variant, quantisation};
 use hearth_store::{
     ModelFileRecord, ModelRecord, NewModel, NewTransfer, NewTransferFile, TransferFile, TransferState,
 };
@@ -45,7 +46,10 @@ impl From<TransferProgress> for Download {
         Self {
             id: progress.id,
             repo: progress.repo,
-            variant: quantisation(&progress.name).unwrap_or_else(|| progress.name.clone()),
+            variant: progress
+                .variant
+                .or_else(|| quantisation(&progress.name))
+                .unwrap_or_else(|| progress.name.clone()),
             name: progress.name,
             state: progress.state,
             done_bytes: progress.done_bytes,
@@ -79,7 +83,7 @@ impl Download {
 
 impl App {
     /// Puts a quantisation at the end of the queue; told of twice, it is queued once. What another app holds with the same
-    /// hashes is used where it lies, and nothing is fetched.
+    /// hashes is used where it lies, and nothing is fetched; nor is it where only the quantisation is another one.
     ///
     /// # Errors
     /// The Hub's, the store's, and [`ErrorCode::NotFound`] where the repo has no such quantisation.
@@ -91,6 +95,9 @@ impl App {
         if let Some(adopted) = self.adopt_instead((repo, &revision), variant).await? {
             return Ok(Download::of_adopted(repo, variant, adopted));
         }
+        if let Some(turned) = self.quantise_instead(variant).await? {
+            return Ok(Download::of_adopted(repo, variant, turned));
+        }
         let file = |file: &RepoFile| NewTransferFile {
             path: file.path.to_string(),
             size_bytes: file.size_bytes,
@@ -100,7 +107,11 @@ impl App {
         let new = NewTransfer {
             repo: repo.to_owned(),
             revision,
-            name: model_name(variant),
+            name: match variant.kind {
+                Kind::Gguf => model_name(variant),
+                Kind::Safetensors => id.name().to_owned(),
+            },
+            variant: variant.name.clone(),
             files: variant.files.iter().map(file).collect(),
         };
         let queued = self.online().await?.transfers.queue(new).await?;
@@ -208,8 +219,17 @@ impl App {
             // Deleted since; the download can be begun again.
             return Ok(());
         }
+        let safetensors = files
+            .iter()
+            .any(|file| file.path.extension().is_some_and(|end| end == "safetensors"));
+        let quantisation = record
+            .variant
+            .as_deref()
+            .and_then(Quantisation::named)
+            .filter(|_| safetensors);
         let new = NewModel {
             id: None,
+            quantisation: quantisation.map(|quantisation| quantisation.name().to_owned()),
             name: record.name,
             files,
             origin: Some((record.repo, record.revision)),

@@ -15,24 +15,28 @@ mod measured;
 mod model_files;
 mod models;
 mod online;
+mod places;
 mod recommended;
 mod replies;
+mod search;
 mod settings;
 mod speculation;
 mod state;
 mod suggestions;
+mod thought;
 
 pub use app::{App, AppConfig, Start};
 pub use computer::{RunsWell, ThisComputer};
 // What the verdict commands return.
 pub use hearth_fit::Verdict;
 
-pub use discover::{DraftSuggestion, HubPage, HubQuery, HubRow, HubSort, RepoPage, VariantRow, VariantState};
+pub use discover::{DraftSuggestion, RepoPage, VariantRow, VariantState};
 pub use downloads::Download;
 pub use error::{ErrorCode, ErrorReport};
 pub use events::{AppEvent, Subscription};
 pub use library::{DeletePreview, FoundModel, LibraryEntry, MeasuredSpeed};
 pub use models::Model;
+pub use search::{HubPage, HubQuery, HubRow, HubSort};
 pub use settings::Settings;
 pub use speculation::{DraftChoice, MeasuredSpeculation, ModelSpeculation};
 pub use state::EngineState;

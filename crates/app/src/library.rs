@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use hearth_engine::protocol::Quantisation;
 use hearth_fit::{Plan, Shape, Verdict, verdict};
-use hearth_hub::Variant;
 use hearth_library::{Found, LibraryError, ModelFiles, Roots};
-use hearth_store::{ModelFileRecord, ModelRecord, NewModel, TransferState};
+use hearth_store::{ModelFileRecord, ModelRecord, NewModel};
 use serde::Serialize;
 use ts_rs::TS;
 
-use crate::discover::{VariantState, first_context};
+use crate::discover::first_context;
 use crate::measured::model_key;
 use crate::model_files::{Fitted, read, siblings};
 use crate::{App, AppEvent, ErrorCode, ErrorReport, Model, ModelSpeculation};
@@ -30,6 +30,10 @@ pub struct LibraryEntry {
     pub model: Model,
     /// Its quantisation, or the one that it is given while it is loaded.
     pub quantisation: Option<String>,
+    /// What it may be quantised to while it is loaded, the best first; empty for files that are taken as they are.
+    pub quantisations: Vec<String>,
+    /// The one of them that the person chose; `None` where it is the best that fits.
+    pub chosen_quantisation: Option<String>,
     /// Parameters.
     #[ts(type = "number | null")]
     pub parameters: Option<u64>,
@@ -93,8 +97,8 @@ pub struct DeletePreview {
 /// What the library knows beyond the store.
 #[derive(Default)]
 pub(crate) struct Shelf {
-    /// How models lie in memory by the first file, read once.
-    fitted: Mutex<HashMap<PathBuf, Option<Fitted>>>,
+    /// How models lie in memory by the first file and what they are quantised to, read once.
+    fitted: Mutex<HashMap<(PathBuf, Option<Quantisation>), Option<Fitted>>>,
     /// What other apps hold, as last looked.
     found: Mutex<Vec<Found>>,
     /// How far a check is, 0 to 1, by model.
@@ -141,9 +145,8 @@ impl App {
     /// # Errors
     /// The store's.
     pub async fn find_models(&self) -> Result<Vec<FoundModel>, ErrorReport> {
-        self.look_elsewhere().await;
+        let found = self.look_elsewhere().await;
         let used = self.used_files().await?;
-        let found = lock(&self.shelf.found).clone();
         let new = found
             .iter()
             .filter(|found| !used.contains(&found.path().to_path_buf()));
@@ -189,7 +192,7 @@ impl App {
     pub async fn price_model(&self, id: &str, context: u64) -> Result<Verdict, ErrorReport> {
         let record = self.store().await?.model(id).await?;
         let contents = read(paths(&record)).await?;
-        let fitted = contents.fitted(&self.machine().await)?;
+        let fitted = contents.fitted(&self.machine().await, chosen_quantisation(&record))?;
         Ok(self.judge(&record, &fitted.shape, context).await)
     }
 
@@ -201,7 +204,7 @@ impl App {
         let contents = read(siblings(&path)).await?;
         let plan = Plan { context, draft: None };
         let (machine, speeds) = (self.machine().await, self.speeds());
-        let fitted = contents.fitted(&machine)?;
+        let fitted = contents.fitted(&machine, None)?;
         Ok(verdict(&machine, speeds.as_ref(), &fitted.shape, plan, None))
     }
 
@@ -211,7 +214,7 @@ impl App {
     /// [`ErrorCode::InvalidInput`] where nobody has said what the files should be, or the store's.
     pub async fn verify_model(&self, id: &str) -> Result<(), ErrorReport> {
         let record = self.store().await?.model(id).await?;
-        if record.files.iter().any(|file| file.sha256.is_none()) {
+        if record.files.iter().all(|file| file.sha256.is_none()) {
             let message = format!(
                 "Nobody has published what {} should be, so it cannot be checked. Only downloaded models can.",
                 record.name
@@ -265,6 +268,26 @@ impl App {
         Ok(())
     }
 
+    /// Sets what a model's weights are quantised to while they are read; `None` for the best that this computer's memory
+    /// holds. If it is in memory, the next question reads it anew.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidInput`] for what is none of [`LibraryEntry::quantisations`], or the store's.
+    pub async fn set_quantisation(&self, id: &str, quantisation: Option<&str>) -> Result<(), ErrorReport> {
+        if let Some(name) = quantisation.filter(|name| Quantisation::named(name).is_none()) {
+            let message = format!("No model can be shortened to {name}. Choose one from the list.");
+            return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
+        }
+        let store = self.store().await?;
+        store.set_quantisation(id, quantisation).await?;
+        if self.chosen().is_some_and(|chosen| chosen.id == id) {
+            self.engine.unload().await;
+            self.choose(Some(store.model(id).await?));
+        }
+        self.tell_library().await;
+        Ok(())
+    }
+
     pub(crate) async fn tell_library(&self) {
         self.tell_latest(async {
             let entries = self.library().await?;
@@ -278,35 +301,7 @@ impl App {
         self.shelf.closing.store(true, Ordering::Relaxed);
     }
 
-    /// Where the variants of repos are already.
-    pub(crate) async fn places(&self) -> Places {
-        self.look_elsewhere().await;
-        let records = match self.store().await {
-            Ok(store) => store.models().await.unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
-        Places {
-            records,
-            downloads: self.downloads().await.unwrap_or_default(),
-            found: lock(&self.shelf.found).clone(),
-        }
-    }
-
-    /// Uses another app's copy of what would be downloaded, if there is one with the same hashes.
-    pub(crate) async fn adopt_instead(
-        &self,
-        repo: (&str, &str),
-        variant: &Variant,
-    ) -> Result<Option<ModelRecord>, ErrorReport> {
-        let places = self.places().await;
-        let Some(found) = places.elsewhere(variant).cloned() else {
-            return Ok(None);
-        };
-        let origin = Some((repo.0.to_owned(), repo.1.to_owned()));
-        self.adopt(found, origin).await.map(Some)
-    }
-
-    async fn adopt(
+    pub(crate) async fn adopt(
         &self,
         found: Found,
         origin: Option<(String, String)>,
@@ -328,6 +323,7 @@ impl App {
             origin,
             built_in: false,
             imported: true,
+            quantisation: None,
         };
         Ok(self.store().await?.remember_model(new).await?)
     }
@@ -346,6 +342,14 @@ impl App {
             quantisation: level
                 .map(|level| level.name().to_owned())
                 .or_else(|| quantisation(record)),
+            quantisations: match level {
+                Some(_) => Quantisation::ALL
+                    .iter()
+                    .map(|level| level.name().to_owned())
+                    .collect(),
+                None => Vec::new(),
+            },
+            chosen_quantisation: chosen_quantisation(record).map(|level| level.name().to_owned()),
             parameters: shape.map(parameters),
             repo: record.repo.clone(),
             verdict: judged,
@@ -380,17 +384,19 @@ impl App {
 
     /// How a model of the library lies in memory; `None` where its files cannot be read or run.
     pub(crate) async fn fitted(&self, record: &ModelRecord) -> Option<Fitted> {
-        let first = record.path().to_path_buf();
-        if let Some(known) = lock(&self.shelf.fitted).get(&first) {
+        let chosen = chosen_quantisation(record);
+        let key = (record.path().to_path_buf(), chosen);
+        if let Some(known) = lock(&self.shelf.fitted).get(&key) {
             return known.clone();
         }
         let contents = read(paths(record)).await.ok()?;
-        let fitted = contents.fitted(&self.machine().await).ok();
-        lock(&self.shelf.fitted).insert(first, fitted.clone());
+        let fitted = contents.fitted(&self.machine().await, chosen).ok();
+        lock(&self.shelf.fitted).insert(key, fitted.clone());
         fitted
     }
 
-    async fn look_elsewhere(&self) {
+    /// What other apps hold.
+    pub(crate) async fn look_elsewhere(&self) -> Vec<Found> {
         let cache = self
             .online()
             .await
@@ -401,6 +407,7 @@ impl App {
             Ok(found) => *lock(&self.shelf.found) = found,
             Err(error) => tracing::error!(%error, "other apps' models were not looked for"),
         }
+        lock(&self.shelf.found).clone()
     }
 
     async fn used_files(&self) -> Result<Vec<PathBuf>, ErrorReport> {
@@ -471,47 +478,9 @@ impl App {
     }
 }
 
-/// Where models are already: in the library, on their way, with other apps.
-pub(crate) struct Places {
-    records: Vec<ModelRecord>,
-    downloads: Vec<crate::Download>,
-    found: Vec<Found>,
-}
-
-impl Places {
-    /// Where a quantisation of a repo is, and with which app.
-    pub(crate) fn of(&self, repo: &str, variant: &Variant) -> (VariantState, Option<String>) {
-        let same = |record: &&ModelRecord| {
-            let hashes = record.files.iter().map(|file| file.sha256.as_deref());
-            hashes.eq(variant.files.iter().map(|file| file.sha256.as_deref()))
-                && record
-                    .files
-                    .iter()
-                    .all(|file| file.sha256.is_some() && file.path.exists())
-        };
-        if self.records.iter().any(|record| same(&record)) {
-            return (VariantState::Installed, None);
-        }
-        let on_its_way = |download: &&crate::Download| {
-            download.repo == repo && download.variant == variant.name && download.state != TransferState::Done
-        };
-        if self.downloads.iter().any(|download| on_its_way(&download)) {
-            return (VariantState::Downloading, None);
-        }
-        match self.elsewhere(variant) {
-            Some(found) => (VariantState::OnThisComputer, Some(found.owner.to_string())),
-            None => (VariantState::Available, None),
-        }
-    }
-
-    /// Another app's copy with the same hashes.
-    fn elsewhere(&self, variant: &Variant) -> Option<&Found> {
-        let wanted = || variant.files.iter().map(|file| file.sha256.as_deref());
-        self.found.iter().find(|found| {
-            wanted().all(|hash| hash.is_some())
-                && wanted().eq(found.files.iter().map(|file| file.sha256.as_deref()))
-        })
-    }
+/// What the person chose that a model is quantised to.
+pub(crate) fn chosen_quantisation(record: &ModelRecord) -> Option<Quantisation> {
+    record.quantisation.as_deref().and_then(Quantisation::named)
 }
 
 /// Weights of all kinds; a table that is the output as well is one.

@@ -1,20 +1,37 @@
 //! What models took on this computer, kept after every load and reply: it outranks every formula.
 
-use hearth_engine::protocol::{LoadedModel, ReplyStats};
+use hearth_engine::protocol::{LoadedModel, Quantisation, ReplyStats};
 use hearth_fit::Measured;
+use hearth_hub::Variant;
 use hearth_store::{Measurement, ModelRecord, NewMeasurement};
 
 use crate::App;
+use crate::discover::level;
 
 /// A reply shorter than this says more of its beginning than of its speed, in tokens.
 const ENOUGH_TOKENS: usize = 16;
 
-/// What tells a model from others wherever its files lie: the first file's hash, or its path where nobody has said.
+/// What tells a model from others wherever its files lie: the first file's hash, or its path where nobody has said, and what it
+/// is quantised to where that was chosen.
 pub(crate) fn model_key(record: &ModelRecord) -> String {
     let first = record.files.first();
-    first
+    let file = first
         .and_then(|file| file.sha256.clone())
-        .unwrap_or_else(|| record.path().to_string_lossy().into_owned())
+        .unwrap_or_else(|| record.path().to_string_lossy().into_owned());
+    quantised(file, record.quantisation.as_deref())
+}
+
+/// The key that a variant will have as a model; `None` where the Hub does not say what its first file is.
+pub(crate) fn variant_key(variant: &Variant) -> Option<String> {
+    let file = variant.files.first()?.sha256.clone()?;
+    Some(quantised(file, level(variant).map(Quantisation::name)))
+}
+
+fn quantised(file: String, quantisation: Option<&str>) -> String {
+    match quantisation {
+        Some(quantisation) => format!("{file} {quantisation}"),
+        None => file,
+    }
 }
 
 impl App {

@@ -30,12 +30,12 @@ pub(crate) struct Fitted {
 }
 
 impl Contents {
-    /// The best quantisation with which the model fits into this computer's memory, with nothing else in it: what is open just
-    /// now must not decide how well a model answers. The smallest where none fits.
+    /// Quantised to what the person chose, or else to the best with which the model fits into this computer's memory, with
+    /// nothing else in it: what is open just now must not decide how well a model answers. The smallest where none fits.
     ///
     /// # Errors
     /// Why the engine cannot run it.
-    pub fn fitted(&self, machine: &Machine) -> Result<Fitted, Reason> {
+    pub fn fitted(&self, machine: &Machine, chosen: Option<Quantisation>) -> Result<Fitted, Reason> {
         let model = match self {
             Self::Gguf(header) => {
                 return Ok(Fitted {
@@ -45,13 +45,16 @@ impl Contents {
             }
             Self::Safetensors(model) => model,
         };
-        let mut empty = machine.clone();
-        empty.memory.available_bytes = empty.memory.total_bytes;
         let fit = |level| {
             let quantisation = Some(level);
             let shape = Shape::of_checkpoint(model, quantisation)?;
             Ok(Fitted { quantisation, shape })
         };
+        if let Some(chosen) = chosen {
+            return fit(chosen);
+        }
+        let mut empty = machine.clone();
+        empty.memory.available_bytes = empty.memory.total_bytes;
         for level in Quantisation::ALL {
             let fitted = fit(level)?;
             let plan = Plan {

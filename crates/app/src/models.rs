@@ -201,6 +201,7 @@ impl App {
             name,
             files: files.into_iter().map(file).collect(),
             origin: None,
+            quantisation: None,
             built_in: id.is_some(),
             imported: id.is_none(),
         };

@@ -20,7 +20,15 @@ pub(crate) fn recommend(rows: &mut [VariantRow]) {
                     .is_some_and(|verdict| verdict.label == Label::Fits)
         })
         .collect();
-    let size = |&index: &usize| rows[index].size_bytes;
+    // Quantisations of the same files differ in memory alone.
+    let size = |&index: &usize| {
+        let row = &rows[index];
+        let weights = row
+            .verdict
+            .as_ref()
+            .map_or(0, |verdict| verdict.memory.weights_bytes);
+        (weights, row.size_bytes)
+    };
     let quick = |&index: &usize| rows[index].verdict.as_ref().is_some_and(quick_enough);
     let coarse = |&index: &usize| {
         ["Q2", "Q3", "IQ"]
@@ -64,6 +72,7 @@ mod tests {
         };
         VariantRow {
             name: name.to_owned(),
+            quantised_here: false,
             files: Vec::new(),
             size_bytes,
             verdict: Some(verdict),

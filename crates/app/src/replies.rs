@@ -11,7 +11,7 @@ use hearth_store::{
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::{App, AppEvent, ErrorCode, ErrorReport};
+use crate::{App, AppEvent, ErrorCode, ErrorReport, thought};
 
 /// Text goes to the UI 25 times a second at most: each message costs the webview more than the token in it.
 const TEXT_EVERY: Duration = Duration::from_millis(40);
@@ -255,6 +255,7 @@ impl App {
                 let question = Question {
                     messages: spoken(history),
                     speculate: self.chosen().is_none_or(|chosen| chosen.speculates),
+                    think: self.settings().await.is_ok_and(|settings| settings.think),
                     ..Question::default()
                 };
                 let mut events = self.engine.generate(question);
@@ -435,19 +436,15 @@ fn as_u32(tokens: usize) -> u32 {
     u32::try_from(tokens).unwrap_or(u32::MAX)
 }
 
-/// The chat as the engine is given it: replies of which nothing came are left out.
+/// The chat as the engine is given it: replies without what was thought before them, and those of which nothing else came not
+/// at all.
 fn spoken(history: Vec<Message>) -> Vec<ChatMessage> {
-    let said = history.into_iter().filter(|message| !message.content.is_empty());
-    said.map(|message| {
-        let role = match message.role {
-            MessageRole::System => Role::System,
-            MessageRole::User => Role::User,
-            MessageRole::Assistant => Role::Assistant,
-        };
-        ChatMessage {
-            role,
-            content: message.content,
-        }
-    })
-    .collect()
+    let said = history.into_iter().map(|message| match message.role {
+        MessageRole::System => (Role::System, message.content),
+        MessageRole::User => (Role::User, message.content),
+        MessageRole::Assistant => (Role::Assistant, thought::answer(&message.content).to_owned()),
+    });
+    said.filter(|(_, content)| !content.is_empty())
+        .map(|(role, content)| ChatMessage { role, content })
+        .collect()
 }

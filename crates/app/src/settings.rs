@@ -30,6 +30,8 @@ pub struct Settings {
     /// Threads that compute; `None`: as many as there are physical cores.
     #[ts(type = "number | null")]
     pub threads: Option<usize>,
+    /// Whether models think before they answer, where they can do both.
+    pub think: bool,
 }
 
 impl Default for Settings {
@@ -39,6 +41,7 @@ impl Default for Settings {
             bandwidth_limit_bytes: None,
             context: None,
             threads: None,
+            think: false,
         }
     }
 }

@@ -31,6 +31,8 @@ pub enum EngineState {
         context: usize,
         /// What computes.
         backend: String,
+        /// It can be asked to think before it answers.
+        thinks: bool,
     },
     /// The model is answering.
     Answering {
@@ -41,6 +43,8 @@ pub enum EngineState {
         context: usize,
         /// What computes.
         backend: String,
+        /// It can be asked to think before it answers.
+        thinks: bool,
         /// The chat it answers in.
         chat_id: String,
         /// The reply.
@@ -98,13 +102,14 @@ impl EngineState {
                 model,
                 context: ready.model.context,
                 backend: ready.backend,
+                thinks: ready.model.thinks,
             },
             EngineStatus::Answering {
                 ready,
                 tokens_per_second,
                 speed_up,
             } => {
-                let (context, backend) = (ready.model.context, ready.backend);
+                let (context, backend, thinks) = (ready.model.context, ready.backend, ready.model.thinks);
                 match active {
                     Some(Active {
                         chat_id: Some(chat_id),
@@ -114,6 +119,7 @@ impl EngineState {
                         model,
                         context,
                         backend,
+                        thinks,
                         chat_id,
                         message_id,
                         tokens_per_second,
@@ -123,6 +129,7 @@ impl EngineState {
                         model,
                         context,
                         backend,
+                        thinks,
                     },
                 }
             }

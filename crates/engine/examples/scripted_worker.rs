@@ -65,6 +65,7 @@ fn load(behaviour: &str, id: u64, path: &std::path::Path) {
         architecture: "script".to_owned(),
         context: 100,
         trained_context: 100,
+        thinks: false,
         load_milliseconds: 1,
         peak_bytes: 0,
     };

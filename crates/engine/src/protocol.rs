@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// Grows by one with every change that an older side would misread.
-pub const PROTOCOL_VERSION: u32 = 4;
+pub const PROTOCOL_VERSION: u32 = 5;
 
 /// Longest line either side accepts, in bytes. The longest real one is a request that carries a whole chat.
 pub const LONGEST_LINE: usize = 8 << 20;
@@ -151,6 +151,8 @@ pub struct LoadedModel {
     pub context: usize,
     /// Context in tokens that the model was trained for.
     pub trained_context: usize,
+    /// Whether its template lets one choose that it thinks before it answers.
+    pub thinks: bool,
     /// Milliseconds from request to ready.
     pub load_milliseconds: u64,
     /// The most memory that the worker has held so far, bytes; 0 where the system does not tell.
@@ -236,7 +238,7 @@ impl Chosen {
 }
 
 /// What plain weights are quantised to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Quantisation {
     /// 4.5 bits a weight.
@@ -262,6 +264,11 @@ impl Quantisation {
             Self::Q8_0 => "Q8_0",
         }
     }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
 }
 
 /// What to answer, and how.
@@ -280,7 +287,13 @@ pub struct Question {
     pub speculate: bool,
     /// What the reply has to be like; `None`: whatever the model says.
     pub grammar: Option<Grammar>,
+    /// Whether the model thinks before it answers, where it can do both ([`LoadedModel::thinks`]). What it thinks comes first,
+    /// between [`THOUGHT`]'s tags.
+    pub think: bool,
 }
+
+/// Before and after what a model thinks before it answers. Where a template opens the reply with the first, the worker says it.
+pub const THOUGHT: (&str, &str) = ("<think>", "</think>");
 
 impl Default for Question {
     /// An empty chat, answered as the worker likes it, with drafts.
@@ -292,6 +305,7 @@ impl Default for Question {
             stop: Vec::new(),
             speculate: true,
             grammar: None,
+            think: false,
         }
     }
 }

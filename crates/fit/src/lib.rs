@@ -22,7 +22,7 @@ mod verdict;
 pub use draft::same_vocabulary;
 pub use label::Label;
 pub use memory::MemoryNeed;
-pub use quick::{four_bit_bytes, quick_label};
+pub use quick::{Built, four_bit_bytes, quick_label};
 pub use reason::Reason;
 pub use shape::{Experts, Matrices, Role, Shape, Weights};
 pub use speed::{Speed, decode_speed, prompt_speed};

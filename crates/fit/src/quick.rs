@@ -15,10 +15,26 @@ pub fn four_bit_bytes(parameters: u64) -> u64 {
     u64::try_from(u128::from(parameters) * BITS / 8).unwrap_or(u64::MAX)
 }
 
+/// How a model is built, as far as a list tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Built<'a> {
+    /// GGUF's name of an architecture.
+    Architecture(&'a str),
+    /// transformers' name of a class, of safetensors.
+    Class(&'a str),
+    /// Not told; it is taken for one that runs.
+    Unknown,
+}
+
 /// What a model of so many parameters would be called in its 4-bit size, by the dimensions of published models of about
-/// its size. An architecture that is not told is taken for one that runs.
-pub fn quick_label(machine: &Machine, architecture: Option<&str>, parameters: u64, context: u64) -> Label {
-    if architecture.is_some_and(|name| support::check_architecture(name).is_err()) {
+/// its size.
+pub fn quick_label(machine: &Machine, built: Built<'_>, parameters: u64, context: u64) -> Label {
+    let runs = match built {
+        Built::Architecture(name) => support::check_architecture(name).is_ok(),
+        Built::Class(name) => support::safetensors::knows(name),
+        Built::Unknown => true,
+    };
+    if !runs {
         return Label::EngineCannot;
     }
     let shape = typical(parameters);

@@ -74,6 +74,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         repo: repo.clone(),
         revision: commit.clone(),
         name: path.clone(),
+        variant: path.clone(),
         files: vec![NewTransferFile {
             path: path.clone(),
             size_bytes: size.parse()?,

@@ -135,9 +135,9 @@ pub enum HubError {
         /// What it holds.
         text: String,
     },
-    /// A repository without a model file that Hearth can read.
-    #[error("{repo} has no GGUF file.")]
-    NoGguf {
+    /// A repository without a model that Hearth can read.
+    #[error("{repo} has no GGUF file, and no config.json with all its files of weights (.safetensors).")]
+    NoModel {
         /// The repository.
         repo: RepoId,
     },
@@ -146,7 +146,7 @@ pub enum HubError {
     BadHeader {
         /// The file.
         path: RepoPath,
-        /// What the GGUF reader says.
+        /// What its reader says.
         problem: String,
     },
     /// The system has no keychain, or it refuses.
@@ -172,7 +172,7 @@ impl HubError {
             Self::RepoNotFound { .. }
             | Self::RevisionNotFound { .. }
             | Self::EntryNotFound { .. }
-            | Self::NoGguf { .. } => TransferCause::RepoGone,
+            | Self::NoModel { .. } => TransferCause::RepoGone,
             Self::NotJson { .. } | Self::BadAnswer { .. } | Self::TooLarge { .. } => TransferCause::NotJson,
             Self::ClockOff { .. } => TransferCause::ClockOff,
             _ => TransferCause::Other,
@@ -228,7 +228,7 @@ impl HubError {
             Self::Server { .. } => "Nothing is wrong on this computer. Try again in a few minutes.",
             Self::BadName { .. } => "Check the name, or choose the model from the search.",
             Self::BadEndpoint { .. } => "Set it to an address such as https://huggingface.co, or remove it.",
-            Self::NoGguf { .. } => "Look for a repository of the same model with GGUF in its name.",
+            Self::NoModel { .. } => "Look for a repository of the same model with GGUF in its name.",
             Self::BadHeader { .. } => "Choose another file or another publisher's copy of this model.",
             Self::Keychain { .. } => {
                 "Set the token in the environment variable HF_TOKEN instead, and start Hearth again."

@@ -42,12 +42,24 @@ pub struct HubModel {
     pub task: Option<String>,
     /// Tags.
     pub tags: Vec<String>,
-    /// Parameters (weights), as the Hub read them from a GGUF file.
+    /// How much is looked at it these days, without a unit.
+    #[serde(default)]
+    pub trending: Option<f64>,
+    /// When it was made, in ISO 8601.
+    #[serde(default)]
+    pub created_at: Option<String>,
+    /// Parameters (weights), as the Hub read them from a GGUF file or from safetensors.
     pub parameters: Option<u64>,
     /// The GGUF architecture, such as `qwen3`.
     pub architecture: Option<String>,
     /// The trained context in tokens.
     pub context_length: Option<u64>,
+    /// transformers' class, such as `Qwen3ForCausalLM`, of a repository with a `config.json`.
+    #[serde(default)]
+    pub class: Option<String>,
+    /// How its safetensors were quantised before they were published, such as `gptq`.
+    #[serde(default)]
+    pub quantised_by: Option<String>,
 }
 
 /// A model in the Hub's own words, of which only the id is certain.
@@ -67,6 +79,12 @@ pub(crate) struct Listed {
     #[serde(default)]
     tags: Vec<String>,
     gguf: Option<GgufFacts>,
+    safetensors: Option<SafetensorsFacts>,
+    // Publishers write it, so that anything in it may be of any kind.
+    #[serde(default)]
+    config: Value,
+    trending_score: Option<f64>,
+    created_at: Option<String>,
     card_data: Option<CardData>,
 }
 
@@ -75,6 +93,11 @@ struct GgufFacts {
     total: Option<u64>,
     architecture: Option<String>,
     context_length: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SafetensorsFacts {
+    total: Option<u64>,
 }
 
 /// The head of the model card. People write it, so that any value may be of any kind.
@@ -117,9 +140,17 @@ impl Listed {
         };
         let (parameters, architecture, context_length) = match self.gguf {
             Some(gguf) => (gguf.total, gguf.architecture, gguf.context_length),
-            None => (None, None, None),
+            None => (self.safetensors.and_then(|facts| facts.total), None, None),
+        };
+        let config = |pointer| {
+            let text = self.config.pointer(pointer).and_then(Value::as_str);
+            text.map(str::to_owned)
         };
         HubModel {
+            class: config("/architectures/0"),
+            quantised_by: config("/quantization_config/quant_method"),
+            trending: self.trending_score,
+            created_at: self.created_at,
             author: self.author.unwrap_or_else(|| self.id.owner().to_owned()),
             id: self.id,
             sha: self.sha,

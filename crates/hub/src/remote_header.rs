@@ -18,10 +18,10 @@ const MOST_AT_ONCE: u64 = 4 << 20;
 /// The longest header that is read. Vocabularies of 260,000 tokens end near 16 MB.
 const LONGEST_HEADER: u64 = 64 << 20;
 /// What a commit holds never changes.
-const FOR_EVER: Duration = Duration::MAX;
+pub(crate) const FOR_EVER: Duration = Duration::MAX;
 
 /// A file at a commit, and where it is read from.
-struct Remote<'a> {
+pub(crate) struct Remote<'a> {
     hub: &'a Hub,
     repo: &'a RepoId,
     commit: &'a Commit,
@@ -81,7 +81,12 @@ impl Hub {
         Ok(value)
     }
 
-    fn remote<'a>(&'a self, repo: &'a RepoId, commit: &'a Commit, path: &'a RepoPath) -> Remote<'a> {
+    pub(crate) fn remote<'a>(
+        &'a self,
+        repo: &'a RepoId,
+        commit: &'a Commit,
+        path: &'a RepoPath,
+    ) -> Remote<'a> {
         Remote {
             hub: self,
             repo,
@@ -124,7 +129,7 @@ impl Remote<'_> {
     }
 
     /// Reads a range from where the last one came from, or else by way of the Hub.
-    async fn read(&mut self, range: std::ops::Range<u64>) -> Result<Vec<u8>, HubError> {
+    pub(crate) async fn read(&mut self, range: std::ops::Range<u64>) -> Result<Vec<u8>, HubError> {
         let resolve = self
             .hub
             .file_url(self.repo, &self.commit.clone().into(), self.path);

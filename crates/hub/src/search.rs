@@ -1,4 +1,4 @@
-//! Search: models with GGUF files, a page at a time.
+//! Search: models of one kind of file, a page at a time.
 
 use reqwest::header::{HeaderMap, LINK};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::model::Listed;
 use crate::pages::{Page, parse};
 use crate::refusal::Asked;
 use crate::request::{Get, Wanted};
-use crate::{Hub, HubError, HubModel};
+use crate::{Hub, HubError, HubModel, Kind};
 
 pub(crate) const LONGEST_JSON: u64 = 16 << 20;
 const USUAL_LIMIT: u32 = 20;
@@ -20,15 +20,18 @@ const LONGEST_TEXT: usize = 200;
 const LONGEST_CURSOR: usize = 4096;
 const BILLION: u64 = 1_000_000_000;
 /// What is told of each model. Asking for these leaves out the rest, its list of files above all.
-const EXPAND: [&str; 11] = [
+const EXPAND: [&str; 14] = [
     "author",
     "cardData",
+    "config",
+    "createdAt",
     "downloads",
     "gated",
     "gguf",
     "lastModified",
     "likes",
     "pipeline_tag",
+    "safetensors",
     "sha",
     "tags",
     "trendingScore",
@@ -52,6 +55,8 @@ pub enum Sort {
 /// What to look for. The default is everything with a GGUF file, what is trending first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SearchQuery {
+    /// The kind of files. What has both is found among [`Kind::Gguf`] alone.
+    pub kind: Kind,
     /// Words of the name.
     pub text: String,
     /// Only of this person or organisation.
@@ -119,7 +124,14 @@ impl Hub {
     fn search_url(&self, query: &SearchQuery) -> Url {
         let mut url = self.url(["api", "models"]);
         let mut pairs = url.query_pairs_mut();
-        pairs.append_pair("filter", "gguf");
+        let filters: &[&str] = match query.kind {
+            Kind::Gguf => &["gguf"],
+            // Those that a template for chats was found in.
+            Kind::Safetensors => &["safetensors", "transformers", "conversational"],
+        };
+        for filter in filters {
+            pairs.append_pair("filter", filter);
+        }
         if let Some(licence) = &query.licence {
             pairs.append_pair("filter", &format!("license:{licence}"));
         }
@@ -187,12 +199,13 @@ fn read(listed: Value, query: &SearchQuery) -> Option<HubModel> {
             return None;
         }
     };
+    let elsewhere = query.kind == Kind::Safetensors && model.tags.iter().any(|tag| tag == "gguf");
     let parameters = model.parameters;
     let inside = parameters.is_none_or(|parameters| {
         query.min_parameters.is_none_or(|min| parameters >= min)
             && query.max_parameters.is_none_or(|max| parameters <= max)
     });
-    inside.then_some(model)
+    (inside && !elsewhere).then_some(model)
 }
 
 /// `<https://…?cursor=…>; rel="next"`. Only the cursor is taken: where to ask is not for an answer to say.

@@ -1,4 +1,6 @@
-//! A repository's GGUF files, grouped into models that can be chosen from.
+//! A repository's files, grouped into models that can be chosen from.
+
+mod safetensors;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,12 +8,24 @@ use hearth_gguf::ShardName;
 
 use crate::{HubError, Repo, RepoFile};
 
-/// One quantisation of the model: a file, or all shards of it.
+/// What a model's files are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// GGUF: one quantisation, taken as it is.
+    #[default]
+    Gguf,
+    /// Safetensors with a config and a tokeniser, quantised while they are read.
+    Safetensors,
+}
+
+/// One form of the model: a GGUF file, all shards of it, or the whole set of safetensors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variant {
-    /// The quantisation, such as `Q4_K_M`; the file's name where it names none, or where two name the same.
+    /// What its files are.
+    pub kind: Kind,
+    /// The quantisation, such as `Q4_K_M`; the file's name where it names none, or where two name the same; `safetensors`.
     pub name: String,
-    /// The files, shards in order.
+    /// The files: shards in order, and after them what belongs to them.
     pub files: Vec<RepoFile>,
     /// Bytes of all files.
     pub size_bytes: u64,
@@ -21,8 +35,20 @@ pub struct Variant {
 /// are no variants.
 ///
 /// # Errors
-/// [`HubError::NoGguf`] where there is none.
+/// [`HubError::NoModel`] where there is none.
 pub fn variants(repo: &Repo) -> Result<Vec<Variant>, HubError> {
+    let mut variants = gguf(repo);
+    variants.extend(safetensors::variant(repo));
+    if variants.is_empty() {
+        return Err(HubError::NoModel {
+            repo: repo.model.id.clone(),
+        });
+    }
+    variants.sort_by(|a, b| (a.size_bytes, &a.name).cmp(&(b.size_bytes, &b.name)));
+    Ok(variants)
+}
+
+fn gguf(repo: &Repo) -> Vec<Variant> {
     let mut whole = Vec::new();
     let mut shards: BTreeMap<(&str, u32), BTreeMap<u32, &RepoFile>> = BTreeMap::new();
     for file in repo.files.iter().filter(|file| is_model(file)) {
@@ -43,11 +69,6 @@ pub fn variants(repo: &Repo) -> Result<Vec<Variant>, HubError> {
             tracing::warn!(repo = %repo.model.id, stem, "shards are missing; the model is left out");
         }
     }
-    if whole.is_empty() {
-        return Err(HubError::NoGguf {
-            repo: repo.model.id.clone(),
-        });
-    }
     let label = |stem: &str| quantisation(file_name(stem)).unwrap_or_else(|| file_name(stem).to_owned());
     let mut labels: HashMap<String, usize> = HashMap::new();
     let mut names: HashMap<&str, usize> = HashMap::new();
@@ -55,22 +76,23 @@ pub fn variants(repo: &Repo) -> Result<Vec<Variant>, HubError> {
         *labels.entry(label(stem)).or_default() += 1;
         *names.entry(file_name(stem)).or_default() += 1;
     }
-    let mut variants: Vec<_> = whole
+    let variant = |(stem, files): &(&str, Vec<RepoFile>)| Variant {
+        kind: Kind::Gguf,
+        name: match label(stem) {
+            label if labels.get(&label) == Some(&1) => label,
+            _ if names.get(file_name(stem)) == Some(&1) => file_name(stem).to_owned(),
+            _ => (*stem).to_owned(),
+        },
+        files: files.clone(),
+        size_bytes: size_bytes(files),
+    };
+    whole.iter().map(variant).collect()
+}
+
+fn size_bytes(files: &[RepoFile]) -> u64 {
+    files
         .iter()
-        .map(|(stem, files)| Variant {
-            name: match label(stem) {
-                label if labels.get(&label) == Some(&1) => label,
-                _ if names.get(file_name(stem)) == Some(&1) => file_name(stem).to_owned(),
-                _ => (*stem).to_owned(),
-            },
-            files: files.clone(),
-            size_bytes: files
-                .iter()
-                .fold(0, |all, file| all.saturating_add(file.size_bytes)),
-        })
-        .collect();
-    variants.sort_by(|a, b| (a.size_bytes, &a.name).cmp(&(b.size_bytes, &b.name)));
-    Ok(variants)
+        .fold(0, |all, file| all.saturating_add(file.size_bytes))
 }
 
 fn is_model(file: &RepoFile) -> bool {

@@ -1,16 +1,17 @@
 //! A whole model.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::files::{json, name_of, read};
-use crate::header::{Tensor, tensors};
+use crate::header::{self, Tensor};
 use crate::{Config, Error, Files};
 
 /// What a model's files say of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// Which file is which.
     pub files: Files,
@@ -18,8 +19,8 @@ pub struct Checkpoint {
     pub config: Config,
     /// What it is made of, sorted by name.
     pub tensors: Vec<Tensor>,
-    /// One more than the largest number of a token.
-    pub tokens: u64,
+    /// One more than the largest number of a token; `None` where the tokeniser has not been read.
+    pub tokens: Option<u64>,
     /// Whether it has a chat template.
     pub has_template: bool,
 }
@@ -28,27 +29,57 @@ impl Checkpoint {
     /// Reads everything but the weights.
     ///
     /// # Errors
-    /// The first [`Error`] found, in the order of files, config, index, headers, tokeniser.
+    /// The first [`Error`] found, in the order of files, config, index, template, headers, tokeniser.
     pub fn open(all: &[PathBuf]) -> Result<Self, Error> {
         let files = Files::of(all)?;
-        let config = Config::new(json(&files.config)?);
+        let told = (files.told())
+            .map(|path| Ok((path.clone(), read(path)?)))
+            .collect::<Result<_, Error>>()?;
+        let tensors = |files: &Files| {
+            let parts = files.weights.iter().map(|path| header::open(path));
+            Ok(parts.collect::<Result<Vec<_>, Error>>()?.concat())
+        };
+        let mut model = Self::of(files, &told, tensors)?;
+        model.tokens = Some(tokens(&model.files.tokenizer)?);
+        Ok(model)
+    }
+
+    /// A model of which `told` has the bytes of [`Files::told`] by path; `tensors` reads the headers once the rest is known to
+    /// be sound.
+    ///
+    /// # Errors
+    /// The first [`Error`] found, in the order of config, index, template, headers.
+    pub fn of(
+        files: Files,
+        told: &BTreeMap<PathBuf, Vec<u8>>,
+        tensors: impl FnOnce(&Files) -> Result<Vec<Tensor>, Error>,
+    ) -> Result<Self, Error> {
+        let bytes = |path: &PathBuf| told.get(path).map(Vec::as_slice).unwrap_or_default();
+        let config = Config::new(json(&files.config, bytes(&files.config))?);
         if let Some(index) = &files.index {
-            check_index(index, &files.weights)?;
+            check_index(index, bytes(index), &files.weights)?;
         }
-        let mut tensors = files
-            .weights
-            .iter()
-            .map(|path| tensors(path))
-            .collect::<Result<Vec<_>, _>>()?
-            .concat();
+        let has_template = match &files.template {
+            Some(path) => !bytes(path).is_empty(),
+            None => {
+                let mut has = false;
+                for path in [&files.tokenizer_config, &files.processor_config]
+                    .into_iter()
+                    .flatten()
+                {
+                    let template = json(path, bytes(path))?;
+                    has |= template.get("chat_template").is_some_and(|one| !one.is_null());
+                }
+                has
+            }
+        };
+        let mut tensors = tensors(&files)?;
         tensors.sort_by(|a, b| a.name.cmp(&b.name));
-        let tokens = tokens(&files.tokenizer)?;
-        let has_template = has_template(&files)?;
         Ok(Self {
             files,
             config,
             tensors,
-            tokens,
+            tokens: None,
             has_template,
         })
     }
@@ -63,12 +94,12 @@ impl Checkpoint {
 }
 
 /// Every file that the index names is there, and it names no other place.
-fn check_index(path: &Path, weights: &[PathBuf]) -> Result<(), Error> {
+fn check_index(path: &Path, bytes: &[u8], weights: &[PathBuf]) -> Result<(), Error> {
     let damaged = |problem: String| Error::Damaged {
         file: name_of(path),
         problem,
     };
-    let index = json(path)?;
+    let index = json(path, bytes)?;
     let Some(Value::Object(map)) = index.get("weight_map") else {
         return Err(damaged("has no weight_map".to_owned()));
     };
@@ -87,7 +118,7 @@ fn check_index(path: &Path, weights: &[PathBuf]) -> Result<(), Error> {
 }
 
 fn tokens(path: &Path) -> Result<u64, Error> {
-    let tokenizer = json(path)?;
+    let tokenizer = json(path, &read(path)?)?;
     let listed = match &tokenizer["model"]["vocab"] {
         Value::Object(vocabulary) => vocabulary.values().filter_map(Value::as_u64).max(),
         Value::Array(vocabulary) => (vocabulary.len() as u64).checked_sub(1),
@@ -106,22 +137,4 @@ fn tokens(path: &Path) -> Result<u64, Error> {
             problem: "has no tokens".to_owned(),
         }),
     }
-}
-
-fn has_template(files: &Files) -> Result<bool, Error> {
-    if let Some(path) = &files.template {
-        return Ok(!read(path)?.is_empty());
-    }
-    for path in [&files.tokenizer_config, &files.processor_config]
-        .into_iter()
-        .flatten()
-    {
-        if json(path)?
-            .get("chat_template")
-            .is_some_and(|template| !template.is_null())
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

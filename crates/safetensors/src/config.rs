@@ -1,9 +1,10 @@
 //! What `config.json` says.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A model's `config.json`. Models that see hold the numbers of their text half in `text_config`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config(Value);
 
 impl Config {

@@ -4,13 +4,30 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::Error;
+
+/// The files beside the weights that a model may have and that are read, by name.
+pub const COMPANIONS: [&str; 9] = [
+    CONFIG,
+    TOKENIZER,
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "model.safetensors.index.json",
+];
+const CONFIG: &str = "config.json";
+const TOKENIZER: &str = "tokenizer.json";
 
 /// Most bytes of a file that is not weights. Tokenisers are the largest: 33 MB for Gemma 3.
 const LARGEST: u64 = 256 << 20;
 
 /// A model's files by what they are for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Files {
     /// `config.json`.
     pub config: PathBuf,
@@ -50,8 +67,8 @@ impl Files {
             .collect();
         weights.sort_by_key(|path| name_of(path));
         let files = Self {
-            config: needed("config.json", "which says how the model is built")?,
-            tokenizer: needed("tokenizer.json", "which turns text into tokens")?,
+            config: needed(CONFIG, "which says how the model is built")?,
+            tokenizer: needed(TOKENIZER, "which turns text into tokens")?,
             tokenizer_config: find("tokenizer_config.json"),
             template: find("chat_template.jinja").or_else(|| find("chat_template.json")),
             generation_config: find("generation_config.json"),
@@ -66,6 +83,17 @@ impl Files {
             });
         }
         Ok(files)
+    }
+
+    /// Those that [`Checkpoint::of`](crate::Checkpoint::of) is given the bytes of.
+    pub fn told(&self) -> impl Iterator<Item = &PathBuf> {
+        let others = [
+            &self.index,
+            &self.template,
+            &self.tokenizer_config,
+            &self.processor_config,
+        ];
+        std::iter::once(&self.config).chain(others.into_iter().flatten())
     }
 }
 
@@ -95,9 +123,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// A file of JSON.
-pub(crate) fn json(path: &Path) -> Result<serde_json::Value, Error> {
-    serde_json::from_slice(&read(path)?).map_err(|error| Error::Damaged {
+/// What a file of JSON holds.
+pub(crate) fn json(path: &Path, bytes: &[u8]) -> Result<serde_json::Value, Error> {
+    serde_json::from_slice(bytes).map_err(|error| Error::Damaged {
         file: name_of(path),
         problem: format!("is no JSON: {error}"),
     })

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::files::name_of;
@@ -13,7 +14,7 @@ use crate::files::name_of;
 const LONGEST: u64 = 100_000_000;
 
 /// A tensor, as its file describes it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tensor {
     /// Its name.
     pub name: String,
@@ -25,40 +26,47 @@ pub struct Tensor {
     pub bytes: u64,
 }
 
-/// The tensors of a file, all of which lie within it.
-pub(crate) fn tensors(path: &Path) -> Result<Vec<Tensor>, Error> {
-    let io = |source| Error::Io {
-        path: path.into(),
-        source,
-    };
-    let damaged = |problem: String| Error::Damaged {
-        file: name_of(path),
-        problem,
-    };
-    let mut file = File::open(path).map_err(io)?;
-    let found = file.metadata().map_err(io)?.len();
+/// Bytes of a file that say how long its header is.
+const LENGTH: u64 = 8;
+
+/// Bytes that a file named `file` begins its header with, and how many the header takes together with them, of `found` in all.
+///
+/// # Errors
+/// When it cannot be a file of weights.
+pub fn header_bytes(file: &str, first: &[u8], found: u64) -> Result<u64, Error> {
     let truncated = |expected| Error::Truncated {
-        file: name_of(path),
+        file: file.to_owned(),
         expected,
         found,
     };
-    if found < 8 {
-        return Err(truncated(8));
-    }
-    let mut length = [0; 8];
-    file.read_exact(&mut length).map_err(io)?;
-    let header = u64::from_le_bytes(length);
+    let Some(length) = first.first_chunk::<{ LENGTH as usize }>() else {
+        return Err(truncated(LENGTH));
+    };
+    let header = u64::from_le_bytes(*length);
     if header > LONGEST {
-        return Err(damaged(format!(
-            "claims a header of {header} bytes: it is no safetensors file"
-        )));
+        return Err(Error::Damaged {
+            file: file.to_owned(),
+            problem: format!("claims a header of {header} bytes: it is no safetensors file"),
+        });
     }
-    if 8 + header > found {
-        return Err(truncated(8 + header));
+    if LENGTH + header > found {
+        return Err(truncated(LENGTH + header));
     }
-    let mut bytes = Vec::new();
-    file.take(header).read_to_end(&mut bytes).map_err(io)?;
-    let metadata: Metadata = serde_json::from_slice(&bytes)
+    Ok(LENGTH + header)
+}
+
+/// The tensors of a file of `found` bytes that begins with `header`, as long as [`header_bytes`] says; all of them lie within
+/// the file.
+///
+/// # Errors
+/// When the header is none, or does not describe a file of this length.
+pub fn tensors(file: &str, header: &[u8], found: u64) -> Result<Vec<Tensor>, Error> {
+    let damaged = |problem: String| Error::Damaged {
+        file: file.to_owned(),
+        problem,
+    };
+    let text = header.get(LENGTH as usize..).unwrap_or_default();
+    let metadata: Metadata = serde_json::from_slice(text)
         .map_err(|error| damaged(format!("has a header that cannot be read: {error}")))?;
     // Its own check of a whole file would not say how much is missing; to be made anew is to be checked.
     let tensors: Vec<(String, TensorInfo)> = (metadata.offset_keys().into_iter())
@@ -66,9 +74,13 @@ pub(crate) fn tensors(path: &Path) -> Result<Vec<Tensor>, Error> {
         .collect();
     let checked = Metadata::new(None, tensors.clone())
         .map_err(|error| damaged(format!("has a header that contradicts itself: {error}")))?;
-    let expected = 8 + header + checked.data_len() as u64;
+    let expected = (header.len() as u64).saturating_add(checked.data_len() as u64);
     if expected > found {
-        return Err(truncated(expected));
+        return Err(Error::Truncated {
+            file: file.to_owned(),
+            expected,
+            found,
+        });
     }
     if expected < found {
         return Err(damaged(format!(
@@ -83,4 +95,19 @@ pub(crate) fn tensors(path: &Path) -> Result<Vec<Tensor>, Error> {
         shape: info.shape,
     };
     Ok(tensors.into_iter().map(tensor).collect())
+}
+
+/// The tensors of a file on this computer.
+pub(crate) fn open(path: &Path) -> Result<Vec<Tensor>, Error> {
+    let io = |source| Error::Io {
+        path: path.into(),
+        source,
+    };
+    let mut file = File::open(path).map_err(io)?;
+    let found = file.metadata().map_err(io)?.len();
+    let mut bytes = Vec::new();
+    (&mut file).take(LENGTH).read_to_end(&mut bytes).map_err(io)?;
+    let length = header_bytes(&name_of(path), &bytes, found)?;
+    file.take(length - LENGTH).read_to_end(&mut bytes).map_err(io)?;
+    tensors(&name_of(path), &bytes, found)
 }

@@ -11,8 +11,8 @@ mod header;
 
 pub use checkpoint::Checkpoint;
 pub use config::Config;
-pub use files::Files;
-pub use header::Tensor;
+pub use files::{COMPANIONS, Files};
+pub use header::{Tensor, header_bytes, tensors};
 
 use std::path::PathBuf;
 

@@ -59,7 +59,7 @@ fn a_whole_model_says_what_it_is() {
     assert_eq!(model.config.number("vocab_size"), Some(8));
     assert!(model.config.has_code());
     assert!(model.has_template);
-    assert_eq!(model.tokens, 8);
+    assert_eq!(model.tokens, Some(8));
     let names: Vec<&str> = model.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
     assert_eq!(names, ["more", "one", "two"]);
     assert_eq!(model.tensor("two").unwrap().bytes, 16);

@@ -16,7 +16,7 @@ pub struct ModelRecord {
     pub id: String,
     /// What the person calls it.
     pub name: String,
-    /// A GGUF file or its shards in their order; never empty.
+    /// A GGUF file, its shards in their order, or the files of a model of safetensors, weights first; never empty.
     pub files: Vec<ModelFileRecord>,
     /// What the files take together, in bytes.
     pub size_bytes: u64,
@@ -28,6 +28,8 @@ pub struct ModelRecord {
     pub built_in: bool,
     /// Whether its files are the person's own or another program's, which Hearth never deletes.
     pub imported: bool,
+    /// What its weights are quantised to while they are read, in the engine's name; none for the best that fits.
+    pub quantisation: Option<String>,
     /// Whether its replies are speculated.
     pub speculates: bool,
     /// The id of the smaller model that drafts for it, if one does.
@@ -75,6 +77,8 @@ pub struct NewModel {
     pub built_in: bool,
     /// Whether its files are the person's own or another program's, which Hearth never deletes.
     pub imported: bool,
+    /// What its weights are to be quantised to while they are read, unless the person has said something else since.
+    pub quantisation: Option<String>,
 }
 
 impl Store {
@@ -129,18 +133,20 @@ impl Store {
         };
         let known = self.find_models(&mut *write, Some(&id)).await?.pop();
         sqlx::query!(
-            "INSERT INTO models (id, name, built_in, imported, repo, revision, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?)
+            "INSERT INTO models (id, name, built_in, imported, repo, revision, quantisation, created_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (id) DO UPDATE
              SET name = excluded.name, built_in = max(built_in, excluded.built_in),
                  imported = min(imported, excluded.imported),
-                 repo = coalesce(excluded.repo, repo), revision = coalesce(excluded.revision, revision)",
+                 repo = coalesce(excluded.repo, repo), revision = coalesce(excluded.revision, revision),
+                 quantisation = coalesce(quantisation, excluded.quantisation)",
             id,
             model.name,
             model.built_in,
             model.imported,
             repo,
             revision,
+            model.quantisation,
             time
         )
         .execute(&mut *write)
@@ -183,6 +189,25 @@ impl Store {
         Ok(())
     }
 
+    /// Sets what a model's weights are quantised to while they are read; none for the best that fits.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] where none has this id.
+    pub async fn set_quantisation(&self, id: &str, quantisation: Option<&str>) -> Result<(), StoreError> {
+        let set = sqlx::query!(
+            "UPDATE models SET quantisation = ? WHERE id = ?",
+            quantisation,
+            id
+        )
+        .execute(self.writer())
+        .await
+        .map_err(|error| self.fault(error))?;
+        if set.rows_affected() == 0 {
+            return Err(not_found(id));
+        }
+        Ok(())
+    }
+
     /// Forgets a model. Its files stay.
     ///
     /// # Errors
@@ -206,7 +231,7 @@ impl Store {
     ) -> Result<Vec<ModelRecord>, StoreError> {
         let rows = sqlx::query!(
             r#"SELECT m.id, m.name, m.repo, m.revision, m.built_in AS "built_in: bool",
-                      m.imported AS "imported: bool", m.speculates AS "speculates: bool", m.draft_id,
+                      m.imported AS "imported: bool", m.quantisation, m.speculates AS "speculates: bool", m.draft_id,
                       m.created_at, m.last_used_at,
                       (SELECT json_group_array(json_object(
                            'path', f.path, 'sizeBytes', f.size_bytes, 'sha256', f.sha256
@@ -231,6 +256,7 @@ impl Store {
             revision: row.revision,
             built_in: row.built_in,
             imported: row.imported,
+            quantisation: row.quantisation,
             speculates: row.speculates,
             draft_id: row.draft_id,
             created_at: row.created_at,

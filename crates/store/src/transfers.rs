@@ -78,6 +78,8 @@ pub struct TransferRecord {
     pub revision: String,
     /// What the person calls it.
     pub name: String,
+    /// Which of the repo's variants it is; none for downloads of versions before this was kept.
+    pub variant: Option<String>,
     /// What it is doing.
     pub state: TransferState,
     /// Why it failed.
@@ -130,6 +132,8 @@ pub struct NewTransfer {
     pub revision: String,
     /// What the person calls it.
     pub name: String,
+    /// Which of the repo's variants it is.
+    pub variant: String,
     /// What to fetch, in the order in which it is fetched.
     pub files: Vec<NewTransferFile>,
 }
@@ -158,12 +162,13 @@ impl Store {
         let fault = |error| self.fault(error);
         let mut write = self.write().await?;
         sqlx::query!(
-            "INSERT INTO transfers (id, repo, revision, name, state, position, created_at)
-             SELECT ?, ?, ?, ?, 'queued', coalesce(max(position), 0) + 1, ? FROM transfers",
+            "INSERT INTO transfers (id, repo, revision, name, variant, state, position, created_at)
+             SELECT ?, ?, ?, ?, ?, 'queued', coalesce(max(position), 0) + 1, ? FROM transfers",
             id,
             new.repo,
             new.revision,
             new.name,
+            new.variant,
             time
         )
         .execute(&mut *write)
@@ -230,6 +235,18 @@ impl Store {
         .execute(self.writer())
         .await
         .map_err(|error| self.fault(error))?;
+        some_row(set.rows_affected(), id)
+    }
+
+    /// Makes a download one of another variant that has the same files.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] where none has this id.
+    pub async fn set_transfer_variant(&self, id: &str, variant: &str) -> Result<(), StoreError> {
+        let set = sqlx::query!("UPDATE transfers SET variant = ? WHERE id = ?", variant, id)
+            .execute(self.writer())
+            .await
+            .map_err(|error| self.fault(error))?;
         some_row(set.rows_affected(), id)
     }
 
@@ -361,7 +378,7 @@ impl Store {
         id: Option<&str>,
     ) -> Result<Vec<TransferRecord>, StoreError> {
         let rows = sqlx::query!(
-            r#"SELECT t.id, t.repo, t.revision, t.name, t.state AS "state: TransferState", t.error,
+            r#"SELECT t.id, t.repo, t.revision, t.name, t.variant, t.state AS "state: TransferState", t.error,
                       t.cause AS "cause: TransferCause", t.position, t.created_at,
                       (SELECT json_group_array(json_object(
                            'ordinal', f.ordinal, 'path', f.path, 'sizeBytes', f.size_bytes, 'sha256', f.sha256,
@@ -385,6 +402,7 @@ impl Store {
             repo: row.repo,
             revision: row.revision,
             name: row.name,
+            variant: row.variant,
             state: row.state,
             failure: row
                 .cause

@@ -26,6 +26,19 @@ pub async fn price_model(shell: State<'_, Shell>, id: String, context: u64) -> R
 }
 
 #[tauri::command]
+pub async fn set_quantisation(
+    shell: State<'_, Shell>,
+    id: String,
+    quantisation: Option<String>,
+) -> Result<(), ErrorReport> {
+    shell
+        .app()
+        .await
+        .set_quantisation(&id, quantisation.as_deref())
+        .await
+}
+
+#[tauri::command]
 pub async fn verify_model(shell: State<'_, Shell>, id: String) -> Result<(), ErrorReport> {
     shell.app().await.verify_model(&id).await
 }

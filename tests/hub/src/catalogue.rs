@@ -52,6 +52,17 @@ pub struct GgufFacts {
     pub context_length: u64,
 }
 
+/// What the Hub read from a repo's safetensors and its `config.json`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SafetensorsFacts {
+    /// Weights in the model.
+    pub parameters: u64,
+    /// The class in transformers, such as `LlamaForCausalLM`.
+    pub class: String,
+    /// How they were quantised before they were published, such as `gptq`.
+    pub quantised_by: Option<String>,
+}
+
 /// The files of a repo at one commit.
 #[derive(Clone, Debug)]
 pub(crate) struct Revision {
@@ -82,6 +93,7 @@ pub(crate) struct Repo {
     pub created: String,
     pub modified: String,
     pub gguf: Option<GgufFacts>,
+    pub safetensors: Option<SafetensorsFacts>,
     commits: u64,
 }
 
@@ -107,6 +119,7 @@ impl Repo {
             created: "2026-01-01T00:00:00.000Z".to_owned(),
             modified: "2026-01-01T00:00:00.000Z".to_owned(),
             gguf: None,
+            safetensors: None,
             commits: 0,
         }
     }
@@ -137,8 +150,11 @@ impl Repo {
     /// Tags as the Hub lists them: the repo's own, and those made from what its card says.
     pub fn all_tags(&self) -> Vec<String> {
         let mut tags = Vec::new();
-        if self.head.files.keys().any(|path| path.ends_with(".gguf")) {
-            tags.push("gguf".to_owned());
+        for kind in ["gguf", "safetensors"] {
+            let of_kind = |path: &String| path.rsplit_once('.').is_some_and(|(_, ending)| ending == kind);
+            if self.head.files.keys().any(of_kind) {
+                tags.push(kind.to_owned());
+            }
         }
         tags.extend(self.task.clone());
         tags.extend(self.tags.iter().cloned());

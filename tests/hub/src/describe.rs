@@ -149,6 +149,16 @@ pub(crate) fn model(repo: &Repo, wanted: &[&str]) -> Value {
         });
         all.insert("gguf".to_owned(), facts);
     }
+    if let Some(facts) = &repo.safetensors {
+        let precisions = json!({ "BF16": facts.parameters });
+        let told = json!({ "parameters": precisions, "total": facts.parameters });
+        all.insert("safetensors".to_owned(), told);
+        let mut config = json!({ "architectures": [facts.class] });
+        if let Some(method) = &facts.quantised_by {
+            config["quantization_config"] = json!({ "quant_method": method });
+        }
+        all.insert("config".to_owned(), config);
+    }
     all.retain(|name, _| wanted.contains(&name.as_str()));
     // Twenty-four digits that name the repo whatever it is called.
     all.insert("_id".to_owned(), json!(hex(&Sha1::digest(&repo.id)[..12])));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::catalogue::{Gate, GgufFacts, Repo};
+use crate::catalogue::{Gate, GgufFacts, Repo, SafetensorsFacts};
 use crate::content::Content;
 use crate::state::State;
 
@@ -105,6 +105,17 @@ impl RepoHandle {
                 parameters,
                 architecture: architecture.to_owned(),
                 context_length,
+            });
+        })
+    }
+
+    /// What the Hub tells of the repo's safetensors.
+    pub fn safetensors(self, parameters: u64, class: &str, quantised_by: Option<&str>) -> Self {
+        self.edit(|repo| {
+            repo.safetensors = Some(SafetensorsFacts {
+                parameters,
+                class: class.to_owned(),
+                quantised_by: quantised_by.map(str::to_owned),
             });
         })
     }

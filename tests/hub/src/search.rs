@@ -137,7 +137,8 @@ impl Filter {
     fn lets_through(&self, repo: &Repo) -> bool {
         let id = repo.id.to_lowercase();
         let tags = repo.all_tags();
-        let size = repo.gguf.as_ref().map(|gguf| gguf.parameters);
+        let gguf = repo.gguf.as_ref().map(|gguf| gguf.parameters);
+        let size = gguf.or(repo.safetensors.as_ref().map(|facts| facts.parameters));
         self.words.iter().all(|word| id.contains(word))
             && self
                 .author

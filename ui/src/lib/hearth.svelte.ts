@@ -38,6 +38,7 @@ export class Hearth {
     bandwidthLimitBytes: null,
     context: null,
     threads: null,
+    think: false,
   });
   /** What the main part of the window shows. */
   place = $state<Place>("chat");

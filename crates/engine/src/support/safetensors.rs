@@ -97,45 +97,53 @@ pub const CLASSES: [Class; 16] = [
     sees("Qwen3_5MoeForConditionalGeneration", "qwen3_5_moe").reading_parameters(),
 ];
 
-/// Whether the engine runs the model, and as what.
+/// Whether the engine knows a class, by transformers' name.
+pub fn knows(class: &str) -> bool {
+    CLASSES.iter().any(|known| known.name == class)
+}
+
+/// Whether the engine runs models of this config, and as what.
 ///
 /// # Errors
-/// The first reason found, in the order architecture, quantisation, vocabulary, positions, chat template.
-pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
-    let architecture = model.config.architecture().unwrap_or("unnamed");
+/// The first reason found, in the order architecture, quantisation, positions.
+pub fn check_config(config: &Config) -> Result<Class, Unsupported> {
+    let architecture = config.architecture().unwrap_or("unnamed");
     let Some(class) = CLASSES.into_iter().find(|class| class.name == architecture) else {
         let detail = format!(
             "its class, “{architecture}”, is not known to the engine{}",
-            match model.config.has_code() {
+            match config.has_code() {
                 true => ", and code that comes with a model is never run",
                 false => "",
             }
         );
         return Err(Unsupported::Misfit { detail });
     };
-    if let Some(method) = model.config.quantisation() {
+    if let Some(method) = config.quantisation() {
         let detail = format!(
             "its weights are quantised by {method}, which the engine does not read on a processor; choose the model that \
              it was made from, or a GGUF file of it"
         );
         return Err(Unsupported::Misfit { detail });
     }
-    match model.config.number("vocab_size") {
-        None => {
-            return Err(Unsupported::Missing {
-                what: "vocab_size in its config.json".to_owned(),
-            });
-        }
-        Some(size) if model.tokens > size => {
-            let detail = format!(
-                "its tokenizer has {} tokens and its embeddings are those of {size}",
-                model.tokens
-            );
-            return Err(Unsupported::Misfit { detail });
-        }
-        Some(_) => {}
+    class.positions(config)?;
+    Ok(class)
+}
+
+/// Whether the engine runs the model, and as what.
+///
+/// # Errors
+/// The first reason found, in the order config, vocabulary, chat template.
+pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
+    let class = check_config(&model.config)?;
+    let Some(size) = model.config.number("vocab_size") else {
+        return Err(Unsupported::Missing {
+            what: "vocab_size in its config.json".to_owned(),
+        });
+    };
+    if let Some(tokens) = model.tokens.filter(|tokens| *tokens > size) {
+        let detail = format!("its tokenizer has {tokens} tokens and its embeddings are those of {size}");
+        return Err(Unsupported::Misfit { detail });
     }
-    class.positions(&model.config)?;
     if !model.has_template {
         return Err(Unsupported::NoTemplate);
     }

@@ -13,3 +13,4 @@ mod replies;
 mod safetensors;
 mod speculation;
 mod stage;
+mod thoughts;

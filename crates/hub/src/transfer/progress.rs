@@ -17,6 +17,8 @@ pub struct TransferProgress {
     pub revision: String,
     /// What the person calls it.
     pub name: String,
+    /// Which of the repo's variants it is; none for downloads of versions before this was kept.
+    pub variant: Option<String>,
     /// What it is doing.
     pub state: TransferState,
     /// Bytes that are in its files.
@@ -39,6 +41,7 @@ impl TransferProgress {
             repo: record.repo.clone(),
             revision: record.revision.clone(),
             name: record.name.clone(),
+            variant: record.variant.clone(),
             state: record.state,
             done_bytes: done_bytes(record),
             total_bytes: record.files.iter().map(|file| file.size_bytes).sum(),
@@ -81,6 +84,11 @@ impl Meter {
             done,
             looked: None,
         }
+    }
+
+    /// What is fetched is wanted as another variant.
+    pub(crate) fn turn_into(&mut self, variant: String) {
+        self.progress.variant = Some(variant);
     }
 
     /// How it stands, without looking anew.
@@ -138,6 +146,7 @@ mod tests {
             repo: "org/name".into(),
             revision: "c".repeat(40),
             name: "name".into(),
+            variant: Some("name".into()),
             state: TransferState::Queued,
             failure: None,
             position: 1,

@@ -320,6 +320,14 @@ impl Queue {
             if record.state == TransferState::Failed {
                 self.resume(&record.id).await?;
             }
+            if record.variant.as_ref() != Some(&new.variant) {
+                self.store()
+                    .set_transfer_variant(&record.id, &new.variant)
+                    .await?;
+                if let Some(running) = self.running.get_mut(&record.id) {
+                    running.meter.turn_into(new.variant);
+                }
+            }
             return Ok(TransferProgress::of(&self.store().transfer(&record.id).await?));
         }
         Manifest::check(&new)?;

@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod checkpoints;
 mod faults;
 mod headers;
 mod hostile;

@@ -1,7 +1,7 @@
 //! A repository's files, card and variants.
 
 use hearth_fake_hub::{Content, Gate};
-use hearth_hub::{Gated, HubError, RepoId, Revision, variants};
+use hearth_hub::{Gated, HubError, Kind, RepoId, Revision, variants};
 
 use crate::setup::{REPO, Setup, repo_id};
 
@@ -166,11 +166,54 @@ async fn two_files_of_one_quantisation_go_by_their_own_names() {
 }
 
 #[tokio::test]
-async fn a_repository_without_gguf_says_so() {
+async fn safetensors_are_one_variant_with_what_is_read_beside_them() {
     let setup = Setup::new().await;
-    setup.repo().file("model.safetensors", "s");
+    let mut repo = setup.repo();
+    for (name, size) in [
+        ("model.safetensors-00002-of-00002.safetensors", 300),
+        ("model.safetensors-00001-of-00002.safetensors", 500),
+        ("model.safetensors.index.json", 9),
+        ("config.json", 2),
+        ("tokenizer.json", 4),
+        ("consolidated.safetensors", 800),
+        ("adapter_model.safetensors", 10),
+        ("original/model.safetensors", 800),
+        ("original/config.json", 2),
+        ("modeling_fox.py", 5),
+        ("fox-Q8_0.gguf", 400),
+    ] {
+        repo = repo.file(name, Content::generated(size, size));
+    }
     let told = setup.hub.repo(&repo_id(), None).await.unwrap();
-    assert_eq!(variants(&told), Err(HubError::NoGguf { repo: repo_id() }));
+    let variants = variants(&told).unwrap();
+    let [gguf, whole] = variants.as_slice() else {
+        panic!("{variants:?}")
+    };
+    assert_eq!((gguf.kind, gguf.name.as_str()), (Kind::Gguf, "Q8_0"));
+    assert_eq!((whole.kind, whole.size_bytes), (Kind::Safetensors, 815));
+    let files: Vec<_> = whole.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(
+        files,
+        [
+            "model.safetensors-00001-of-00002.safetensors",
+            "model.safetensors-00002-of-00002.safetensors",
+            "config.json",
+            "tokenizer.json",
+            "model.safetensors.index.json",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_repository_without_a_whole_model_says_so() {
+    let setup = Setup::new().await;
+    setup
+        .repo()
+        .file("config.json", "{}")
+        .file("model-00001-of-00002.safetensors", "s")
+        .file("adapter_model.safetensors", "s");
+    let told = setup.hub.repo(&repo_id(), None).await.unwrap();
+    assert_eq!(variants(&told), Err(HubError::NoModel { repo: repo_id() }));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Searching, filtering, sorting and turning pages.
 
 use hearth_fake_hub::{FakeHub, Gate};
-use hearth_hub::{Gated, Hub, SearchPage, SearchQuery, Sort};
+use hearth_hub::{Gated, Hub, Kind, SearchPage, SearchQuery, Sort};
 
 use crate::setup::Setup;
 
@@ -180,4 +180,33 @@ async fn typing_the_same_word_again_asks_nothing() {
     let again = setup.hub.search(&of(" qwen ")).await.unwrap();
     assert_eq!(first, again);
     assert_eq!(setup.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn safetensors_are_those_with_a_chat_template_and_no_gguf_beside_them() {
+    let setup = Setup::new().await;
+    stock(&setup.fake);
+    let tags = ["transformers", "conversational"];
+    let saved = |id: &str| setup.fake.repo(id).tags(tags).file("model.safetensors", "s");
+    saved("qwen/Qwen3-4B").safetensors(4_022_468_096, "Qwen3ForCausalLM", None);
+    saved("qwen/Qwen3-4B-AWQ").safetensors(1_000_000_000, "Qwen3ForCausalLM", Some("awq"));
+    saved("both/Fox").file("fox-Q8_0.gguf", "f");
+    let query = SearchQuery {
+        kind: Kind::Safetensors,
+        ..SearchQuery::default()
+    };
+    let mut models = setup.hub.search(&query).await.unwrap().models;
+    models.sort_by(|a, b| a.id.as_str().cmp(b.id.as_str()));
+    let told: Vec<_> = models
+        .iter()
+        .map(|model| (model.id.name(), model.parameters, model.quantised_by.as_deref()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("Qwen3-4B", Some(4_022_468_096), None),
+            ("Qwen3-4B-AWQ", Some(1_000_000_000), Some("awq"))
+        ]
+    );
+    assert_eq!(models[0].class.as_deref(), Some("Qwen3ForCausalLM"));
 }

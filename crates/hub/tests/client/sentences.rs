@@ -62,7 +62,7 @@ fn every_error_says_what_happened_and_what_to_do() {
         HubError::Server { status: 503 },
         RepoId::parse("a/../b").unwrap_err(),
         HubConfig::endpoint("hugging face").unwrap_err(),
-        HubError::NoGguf { repo: repo_id() },
+        HubError::NoModel { repo: repo_id() },
         HubError::BadHeader {
             path: path("fox-Q8_0.gguf"),
             problem: "it ends at byte 40, in the middle of its header".to_owned(),

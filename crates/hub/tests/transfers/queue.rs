@@ -122,6 +122,14 @@ async fn asking_twice_for_the_same_files_is_one_download() {
     let first = open.transfers.queue(setup.wanted(&[FILE])).await.unwrap();
     let second = open.transfers.queue(setup.wanted(&[FILE])).await.unwrap();
     assert_eq!(first.id, second.id);
+
+    // The same files may be wanted as another variant.
+    let mut other = setup.wanted(&[FILE]);
+    other.variant = "Q5_K".to_owned();
+    let third = open.transfers.queue(other).await.unwrap();
+    let listed = open.transfers.list().await.unwrap();
+    assert_eq!((first.id, listed.len()), (third.id, 1));
+    assert_eq!(listed[0].variant.as_deref(), Some("Q5_K"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -98,6 +98,7 @@ impl Setup {
             repo: REPO.to_owned(),
             revision: self.repo.sha(),
             name: "Fox".to_owned(),
+            variant: "Q4_K_M".to_owned(),
             files: paths.iter().map(|path| self.file(path)).collect(),
         }
     }

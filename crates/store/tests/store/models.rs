@@ -23,6 +23,7 @@ fn shards(folder: &Path, name: &str, files: &[&str]) -> NewModel {
         origin: None,
         built_in: false,
         imported: true,
+        quantisation: None,
     }
 }
 
@@ -42,6 +43,7 @@ fn built_in(path: PathBuf) -> NewModel {
         origin: None,
         built_in: true,
         imported: false,
+        quantisation: None,
     }
 }
 
@@ -245,4 +247,26 @@ async fn a_link_keeps_the_name_that_the_person_knows() {
     };
     let model = home.store.remember_model(linked).await.unwrap();
     assert_eq!(model.path(), folder.join("snapshot").join("small.gguf"));
+}
+
+#[tokio::test]
+async fn what_weights_are_quantised_to_stays_until_it_is_set_anew() {
+    let home = Home::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut new = file(folder.path(), "model.safetensors");
+    new.quantisation = Some("Q5_K".into());
+    let model = home.store.remember_model(new.clone()).await.unwrap();
+    assert_eq!(model.quantisation.as_deref(), Some("Q5_K"));
+    new.quantisation = Some("Q8_0".into());
+    let again = home.store.remember_model(new).await.unwrap();
+    assert_eq!(again, model, "what is known stays");
+    home.store
+        .set_quantisation(&model.id, Some("Q8_0"))
+        .await
+        .unwrap();
+    let set = home.store.model(&model.id).await.unwrap();
+    assert_eq!(set.quantisation.as_deref(), Some("Q8_0"));
+    home.store.set_quantisation(&model.id, None).await.unwrap();
+    assert_eq!(home.store.model(&model.id).await.unwrap().quantisation, None);
+    assert!(home.store.set_quantisation("nobody", None).await.is_err());
 }

@@ -23,6 +23,7 @@ fn named(name: &str) -> NewTransfer {
         repo: "org/tea".into(),
         revision: "0f1e2d".into(),
         name: name.into(),
+        variant: "Q4_K_M".into(),
         files: vec![
             file("tea \"Q4\"-00001-of-00002.gguf"),
             file("tea-00002-of-00002.gguf"),
@@ -50,6 +51,7 @@ async fn a_download_is_kept_as_it_was_asked_for() {
         repo: new.repo,
         revision: new.revision,
         name: new.name,
+        variant: Some(new.variant),
         state: TransferState::Queued,
         failure: None,
         position: added.position,

@@ -74,6 +74,27 @@ pub(super) fn unreadable(folder: &Path, stem: &str, model: &ModelFile) -> Result
     Ok(vec![(name, on_disk(path)?)])
 }
 
+/// The model as safetensors, written into a folder of `folder`.
+pub(super) fn safetensors(folder: &Path, name: &str, model: &ModelFile) -> Result<Files, DemoError> {
+    let weights = model.write_safetensors(&folder.join(name))?;
+    let names = model.safetensors_companions().map(|(name, _)| name);
+    let files = names.into_iter().map(|name| (name, weights.with_file_name(name)));
+    let files = files.chain([("model.safetensors", weights.clone())]);
+    files
+        .map(|(name, path)| Ok((name.to_owned(), on_disk(path)?)))
+        .collect()
+}
+
+/// Safetensors with the header and the size of a real model, and no weights. The vocabulary is not that of its size.
+pub(super) fn shown_safetensors(shape: Shape) -> Files {
+    let model = ModelFile::random(shape);
+    let (header, size) = model.safetensors_header();
+    let companions = model.safetensors_companions();
+    let files = companions.map(|(name, text)| (name.to_owned(), text.into()));
+    let weights = ("model.safetensors".to_owned(), Content::hollow(header, size));
+    files.into_iter().chain([weights]).collect()
+}
+
 /// Files with the header and the size of a real model, and no weights.
 pub(super) fn shown(
     stem: &str,

@@ -6,7 +6,9 @@ use hearth_fixtures::{Architecture, ModelFile, Quantisation, Script, Shape};
 use serde_json::{Value, json};
 
 use super::DemoError;
-use super::models::{Files, on_disk, parameters, parted, shown, unreadable, written};
+use super::models::{
+    Files, on_disk, parameters, parted, safetensors, shown, shown_safetensors, unreadable, written,
+};
 use crate::FakeHub;
 use crate::catalogue::Gate;
 use crate::content::Content;
@@ -62,6 +64,9 @@ const LANTERN_SAYS: &str = "I came in three files, and you see me as one model. 
 const LETTER_SAYS: &str = "You accepted my terms, so the seal is broken. \
     Inside is a single line: *be kind to small machines*.";
 
+/// Of repos that transformers reads.
+const TRANSFORMERS: [&str; 3] = ["transformers", "conversational", "en"];
+
 /// One repo of the demonstration.
 pub(super) struct Entry {
     id: &'static str,
@@ -78,6 +83,8 @@ pub(super) struct Entry {
     gate: Gate,
     /// Weights, architecture and context, where there is a GGUF file to read them from.
     facts: Option<(u64, &'static str, u64)>,
+    /// Weights and class, where there are safetensors to read them from.
+    safetensors: Option<(u64, &'static str)>,
     files: Files,
     suggestion: Option<Suggested>,
 }
@@ -105,6 +112,7 @@ impl Default for Entry {
             modified: "2026-11-01",
             gate: Gate::Open,
             facts: None,
+            safetensors: None,
             files: Vec::new(),
             suggestion: None,
         }
@@ -130,6 +138,9 @@ impl Entry {
         }
         if let Some((parameters, architecture, context)) = self.facts {
             repo = repo.gguf(parameters, architecture, context);
+        }
+        if let Some((parameters, class)) = self.safetensors {
+            repo = repo.safetensors(parameters, class, None);
         }
         repo = repo.file(".gitattributes", "*.gguf filter=lfs diff=lfs merge=lfs -text\n");
         for (path, content) in self.files {
@@ -229,6 +240,18 @@ fn models_that_chat(folder: &Path, bard: &Path) -> Result<Vec<Entry>, DemoError>
                 why: "Answers at once and always the same: to see the whole way from download to chat.",
                 shape: SMALL,
             }),
+            ..Entry::default()
+        },
+        Entry {
+            id: "hearth-demo/Ember-9M-Chat",
+            card: include_str!("../../cards/ember-safetensors.md"),
+            tags: &TRANSFORMERS,
+            downloads: 21_340,
+            likes: 170,
+            trending: 33,
+            modified: "2026-11-17",
+            safetensors: Some((parameters(&ember), "LlamaForCausalLM")),
+            files: safetensors(folder, "Ember-9M-Chat", &ember)?,
             ..Entry::default()
         },
         Entry {
@@ -408,24 +431,15 @@ fn models_to_look_at() -> Vec<Entry> {
             ..Entry::default()
         },
         Entry {
-            id: "basalt-demo/Marble-7B",
+            id: "basalt-demo/Marble-8B",
             card: include_str!("../../cards/marble.md"),
-            tags: &["transformers", "safetensors", "en"],
+            tags: &TRANSFORMERS,
             downloads: 18_265,
             likes: 240,
             trending: 15,
             modified: "2026-10-11",
-            files: vec![
-                ("config.json".to_owned(), "{\"model_type\":\"llama\"}\n".into()),
-                (
-                    "model-00001-of-00002.safetensors".to_owned(),
-                    Content::hollow(b"{}".to_vec(), 9_976_000_000),
-                ),
-                (
-                    "model-00002-of-00002.safetensors".to_owned(),
-                    Content::hollow(b"{}".to_vec(), 4_540_000_000),
-                ),
-            ],
+            safetensors: Some((8_030_261_248, "LlamaForCausalLM")),
+            files: shown_safetensors(Shape::LLAMA_8B),
             ..Entry::default()
         },
     ]

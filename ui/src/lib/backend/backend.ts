@@ -95,7 +95,9 @@ export const findModels = () => invoke<FoundModel[]>("find_models");
 export const useFoundModel = (id: string) => invoke<Model>("use_found_model", { id });
 /** The verdict on a model of the library at another context, in tokens. */
 export const priceModel = (id: string, context: number) => invoke<Verdict>("price_model", { id, context });
-/** Reads the files and compares their hashes. Progress and outcome arrive as library events. */
+/** What the weights are shortened to while they are read; `null` for the best that fits. */
+export const setQuantisation = (id: string, quantisation: string | null) =>
+  invoke<void>("set_quantisation", { id, quantisation });
 /** Whether replies are speculated, and which model drafts. */
 export const setSpeculation = (id: string, enabled: boolean, draft: string | null) =>
   invoke<void>("set_speculation", { id, enabled, draft });
@@ -103,6 +105,7 @@ export const setSpeculation = (id: string, enabled: boolean, draft: string | nul
 export const measureSpeculation = (id: string) =>
   invoke<MeasuredSpeculation | null>("measure_speculation", { id });
 export const stopMeasuring = () => invoke<void>("stop_measuring");
+/** Reads the files and compares their hashes. Progress and outcome arrive as library events. */
 export const verifyModel = (id: string) => invoke<void>("verify_model", { id });
 export const previewDelete = (id: string) => invoke<DeletePreview>("preview_delete", { id });
 export const deleteModel = (id: string) => invoke<void>("delete_model", { id });

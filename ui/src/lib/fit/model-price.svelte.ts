@@ -7,7 +7,7 @@ import { Settling } from "../settling";
 /** The verdict on a model of the library, at a context that the person moves. */
 export class ModelPrice {
   private chosen = $state<number | null>(null);
-  private priced = $state.raw<Verdict | null>(null);
+  private priced = $state.raw<{ verdict: Verdict; quantisation: string | null } | null>(null);
   private readonly settling = new Settling();
 
   constructor(private readonly entry: () => LibraryEntry) {}
@@ -17,14 +17,16 @@ export class ModelPrice {
   }
 
   get verdict(): Verdict | null {
-    return this.priced ?? this.entry().verdict;
+    const { quantisation, verdict } = this.entry();
+    return this.priced?.quantisation === quantisation ? this.priced.verdict : verdict;
   }
 
   at(context: number): void {
     this.chosen = context;
+    const { model, quantisation } = this.entry();
     this.settling.run(
-      () => backend.priceModel(this.entry().model.id, context),
-      (verdict) => (this.priced = verdict),
+      () => backend.priceModel(model.id, context),
+      (verdict) => (this.priced = { verdict, quantisation }),
       report,
     );
   }

@@ -29,7 +29,11 @@ context: number,
 /**
  * What computes.
  */
-backend: string, } | { "state": "answering", 
+backend: string, 
+/**
+ * It can be asked to think before it answers.
+ */
+thinks: boolean, } | { "state": "answering", 
 /**
  * Which.
  */
@@ -42,6 +46,10 @@ context: number,
  * What computes.
  */
 backend: string, 
+/**
+ * It can be asked to think before it answers.
+ */
+thinks: boolean, 
 /**
  * The chat it answers in.
  */

@@ -17,6 +17,14 @@ model: Model,
  */
 quantisation: string | null, 
 /**
+ * What it may be quantised to while it is loaded, the best first; empty for files that are taken as they are.
+ */
+quantisations: Array<string>, 
+/**
+ * The one of them that the person chose; `None` where it is the best that fits.
+ */
+chosenQuantisation: string | null, 
+/**
  * Parameters.
  */
 parameters: number | null, 

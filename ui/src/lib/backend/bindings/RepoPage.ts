@@ -39,7 +39,7 @@ baseModel: string | null,
  */
 trainedContext: number | null, 
 /**
- * Its quantisations, the smallest first.
+ * What can be taken of it: the one to take first, then the others, the smallest first.
  */
 variants: Array<VariantRow>, 
 /**

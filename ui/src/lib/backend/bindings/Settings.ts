@@ -19,4 +19,8 @@ context: number | null,
 /**
  * Threads that compute; `None`: as many as there are physical cores.
  */
-threads: number | null, };
+threads: number | null, 
+/**
+ * Whether models think before they answer, where they can do both.
+ */
+think: boolean, };

@@ -11,6 +11,10 @@ export type VariantRow = {
  */
 name: string, 
 /**
+ * Its files are larger than it: the weights are quantised while they are read.
+ */
+quantisedHere: boolean, 
+/**
  * Its files, shards in order.
  */
 files: Array<string>, 
