@@ -243,7 +243,8 @@ export class Hearth {
         if (this.downloads.replace(event.downloads)) void this.library.refresh();
         break;
       case "library":
-        this.library.replace(event.entries);
+        // A version that has come or gone may share its files with others.
+        if (this.library.replace(event.entries)) void this.discover.repo.refresh();
         break;
       case "replyText":
         this.thread.takeText(event.chatId, event.messageId, { offset: event.offset, text: event.text });

@@ -2,19 +2,10 @@
 
 use hearth_engine::protocol::THOUGHT;
 use hearth_engine::{Chosen, Question};
-use hearth_fixtures::{CHATML, ModelFile, Script};
+use hearth_fixtures::{ModelFile, Script, THINKING};
 
 use crate::chat::question;
 use crate::stage::Stage;
-
-/// As Qwen 3's: the reply begins in the middle of a thought, or after an empty one.
-fn template() -> String {
-    let (chat, _) = CHATML.split_once("{% if add_generation_prompt %}").unwrap();
-    format!(
-        "{chat}{{% if add_generation_prompt %}}{{{{ '<|im_start|>assistant\\n<think>\\n' }}}}\
-         {{% if not enable_thinking %}}{{{{ '\\n</think>\\n\\n' }}}}{{% endif %}}{{% endif %}}"
-    )
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thought_that_the_template_opens_is_told_from_the_answer() {
@@ -22,7 +13,7 @@ async fn a_thought_that_the_template_opens_is_told_from_the_answer() {
     let path = stage.file("thinker.gguf");
     let says = "One and one.\n</think>\n\nTwo.";
     ModelFile::scripted(&Script::saying(says).unwrap())
-        .template(&template())
+        .template(THINKING)
         .write(&path)
         .unwrap();
     let loaded = stage.engine.load(Chosen::files(vec![path])).await.unwrap();

@@ -15,3 +15,4 @@ mod replies;
 mod safetensors;
 mod second_start;
 mod speculation;
+mod thinking;

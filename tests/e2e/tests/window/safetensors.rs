@@ -50,6 +50,7 @@ async fn a_repo_of_safetensors_is_judged_at_every_quantisation_downloaded_and_an
     let window = home.open().await?;
     window.click("place-discover").await?;
     window.until_there("hub-row").await?;
+    window.picture("safetensors-discover").await?;
     window.click("hub-row").await?;
     window.until_there("verdict-bar").await?;
     let names: Vec<String> = window
@@ -59,8 +60,10 @@ async fn a_repo_of_safetensors_is_judged_at_every_quantisation_downloaded_and_an
         .await?;
     assert_eq!(names, ["Q8_0", "Q4_K", "Q5_K", "Q6_K"]);
     window.picture("safetensors-repo").await?;
+    // The last, which is not the one that would be taken by itself.
     window.click("fetch").await?;
     window.until_there("chat-with").await?;
+    window.until_there("here").await?;
     window.picture("safetensors-repo-here").await?;
     window.click("chat-with").await?;
     window.until_ready().await?;
@@ -69,6 +72,10 @@ async fn a_repo_of_safetensors_is_judged_at_every_quantisation_downloaded_and_an
     assert_eq!(reply.text, "I was shortened on the way in.");
     window.click("place-library").await?;
     window.until_there("shortening").await?;
+    let chosen: String = window
+        .ask_page("return document.querySelector('[data-testid=\"shortening\"] select').selectedOptions[0].textContent")
+        .await?;
+    assert_eq!(chosen, "Q6_K, very close to the original");
     window.picture("safetensors-library").await?;
     Ok(())
 }

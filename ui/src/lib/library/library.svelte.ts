@@ -24,7 +24,10 @@ export class Library {
     }
   }
 
-  replace(entries: LibraryEntry[]): void {
+  /** True when other models are here than before, or otherwise shortened. */
+  replace(entries: LibraryEntry[]): boolean {
+    const versions = (all: LibraryEntry[]) => all.map(({ model, quantisation }) => [model.id, quantisation]);
+    const changed = JSON.stringify(versions(this.entries ?? [])) !== JSON.stringify(versions(entries));
     for (const entry of entries) {
       const before = this.entries?.find((known) => known.model.id === entry.model.id);
       if (before && before.verifying !== null && entry.verifying === null && !entry.damaged) {
@@ -32,6 +35,7 @@ export class Library {
       }
     }
     this.entries = entries;
+    return changed;
   }
 
   async look(): Promise<void> {
