@@ -12,7 +12,7 @@ use crate::weights::SharedPipeline;
 
 /// Tokens that are read in one pass at most. A pass over so many reads the weights as seldom as matters, and takes the
 /// memory and the time until a cancel is noticed of so many, however long the text is.
-pub const PORTION: usize = 512;
+pub const PORTION: usize = 256;
 
 /// How many tokens two texts have in common at their beginnings.
 pub fn common(a: &[u32], b: &[u32]) -> usize {

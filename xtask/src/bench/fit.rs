@@ -1,7 +1,8 @@
 //! The verdict beside the truth: models of published shapes, loaded and asked, and what was predicted for each.
 
+mod safetensors;
+
 use std::fmt::Write as _;
-use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -13,7 +14,7 @@ use hearth_machine::{Machine, Speeds};
 use serde_json::json;
 
 use super::median::median;
-use super::models::{self, BenchModel};
+use super::models;
 use super::worker::Worker;
 use super::{BenchOptions, Metrics};
 use crate::worker;
@@ -42,7 +43,7 @@ const REPLY: usize = 32;
 #[derive(Parser)]
 #[command(name = "cargo xtask bench fit --")]
 struct Arguments {
-    /// Four cases of the thirteen.
+    /// Four cases of the thirteen, and none of safetensors.
     #[arg(long)]
     quick: bool,
     /// Models of the cases to measure, separated by commas.
@@ -53,9 +54,17 @@ struct Arguments {
     worker: Option<std::path::PathBuf>,
 }
 
+/// One case: what is loaded, and what the verdict knows of it.
+struct Case {
+    name: String,
+    context: usize,
+    chosen: Chosen,
+    shape: Shape,
+}
+
 /// One case, predicted and measured.
 struct Outcome {
-    name: &'static str,
+    name: String,
     context: usize,
     memory: u64,
     decode: Option<f64>,
@@ -105,24 +114,36 @@ pub fn run(options: &BenchOptions) -> Result<Metrics> {
     let cases = &CASES[..if arguments.quick { QUICK } else { CASES.len() }];
     let mut outcomes = Vec::new();
     let wanted = |name: &str| arguments.models.is_empty() || arguments.models.iter().any(|one| one == name);
+    let mut compare = |case: Case| -> Result<()> {
+        let measured = fill(&config, &case)?;
+        let after = measure(&config)?;
+        let outcome = predict(&machine, &between(&speeds, &after), case, measured);
+        speeds = after;
+        println!("{}", line(&outcome));
+        outcomes.push(outcome);
+        Ok(())
+    };
     for (name, context) in cases.iter().filter(|(name, _)| wanted(name)) {
-        let chosen = models::choose(&[(*name).to_owned()], false)?;
-        for model in chosen {
-            if let Some(path) = model.prepare(&options.project)? {
-                let measured = case(&config, &path, *context)?;
-                let after = measure(&config)?;
-                let outcome = predict(
-                    &machine,
-                    &between(&speeds, &after),
-                    model,
-                    &path,
-                    *context,
-                    measured,
-                )?;
-                speeds = after;
-                println!("{}", line(&outcome));
-                outcomes.push(outcome);
-            }
+        for model in models::choose(&[(*name).to_owned()], false)? {
+            let Some(path) = model.prepare(&options.project)? else {
+                continue;
+            };
+            let header = Header::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            compare(Case {
+                name: model.name.to_owned(),
+                context: *context,
+                shape: Shape::of(&header)?,
+                chosen: Chosen {
+                    context: Some(*context),
+                    ..Chosen::files(vec![path])
+                },
+            })?;
+        }
+    }
+    let quantised = safetensors::CASES.iter().filter(|_| !arguments.quick);
+    for case in quantised.filter(|case| wanted(case.name)) {
+        if let Some(case) = case.prepare(&options.project)? {
+            compare(case)?;
         }
     }
     if outcomes.is_empty() {
@@ -163,32 +184,21 @@ fn between(before: &Speeds, after: &Speeds) -> Speeds {
 }
 
 /// Loads the model in a process of its own and fills its context: a prompt, then a reply.
-fn case(config: &EngineConfig, path: &Path, context: usize) -> Result<ReplyStats> {
+fn fill(config: &EngineConfig, case: &Case) -> Result<ReplyStats> {
     let mut worker = Worker::start(config)?;
-    let load = worker.ask(|id| Request::Load {
-        id,
-        chosen: Chosen {
-            context: Some(context),
-            ..Chosen::files(vec![path.to_owned()])
-        },
-    })?;
+    let chosen = case.chosen.clone();
+    let load = worker.ask(|id| Request::Load { id, chosen })?;
     while !matches!(worker.event()?, Event::Loaded { id, .. } if id == load) {}
     // What is only done once is done with the first prompt.
     generate(&mut worker, 64, 1)?;
-    generate(&mut worker, context - REPLY, REPLY)
+    generate(&mut worker, case.context - REPLY, REPLY)
 }
 
 /// What the verdict says of the same.
-fn predict(
-    machine: &Machine,
-    speeds: &Speeds,
-    model: &'static BenchModel,
-    path: &Path,
-    context: usize,
-    measured: ReplyStats,
-) -> Result<Outcome> {
-    let header = Header::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let shape = Shape::of(&header)?;
+fn predict(machine: &Machine, speeds: &Speeds, case: Case, measured: ReplyStats) -> Outcome {
+    let Case {
+        name, context, shape, ..
+    } = case;
     let plan = Plan {
         context: context as u64,
         draft: None,
@@ -196,15 +206,15 @@ fn predict(
     let predicted = verdict(machine, Some(speeds), &shape, plan, None);
     // The verdict's speeds are those of a half-filled context; these are compared where they were measured.
     let (prompt, reply) = (measured.prompt_tokens as u64, measured.reply_tokens as u64);
-    Ok(Outcome {
-        name: model.name,
+    Outcome {
+        name,
         context,
         memory: predicted.memory.peak_bytes,
         decode: decode_speed(machine, speeds, &shape, prompt + reply / 2)
             .map(|speed| speed.tokens_per_second),
         prompt: prompt_speed(machine, speeds, &shape, prompt).map(|speed| speed.tokens_per_second),
         measured,
-    })
+    }
 }
 
 /// Reads a prompt of about so many tokens and writes a reply of so many.
@@ -230,7 +240,7 @@ fn line(outcome: &Outcome) -> String {
     let percent =
         |error: Option<f64>| error.map_or("-".to_owned(), |error| format!("{:+.0} %", error * 100.0));
     format!(
-        "{:<20} context {:>5}: memory {:+.1} %, decode {}, prompt {}",
+        "{:<22} context {:>5}: memory {:+.1} %, decode {}, prompt {}",
         outcome.name,
         outcome.context,
         outcome.memory_error() * 100.0,

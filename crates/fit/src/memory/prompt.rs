@@ -5,8 +5,8 @@ use crate::{Shape, product, sum};
 const FLOAT: u64 = 4;
 const HALF: u64 = 2;
 
-/// Tokens of a portion (`worker/src/pipeline.rs`).
-const PORTION: u64 = 512;
+/// Tokens of a portion (`worker/src/reader.rs`).
+const PORTION: u64 = 256;
 
 /// Bytes held at the worst moment of reading the last portion of a prompt of `tokens`, the cache and the weights aside: building the mask,
 /// attention, the projection after it, or the feed-forward part of a layer.
