@@ -11,7 +11,7 @@ use anyhow::ensure;
 use candle_core::{D, DType, Device, IndexOp, Result, Tensor};
 use hearth_engine::protocol::Quantisation;
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::reader::Reader;
 use crate::weights;
@@ -52,6 +52,25 @@ fn families_that_it_does_not_follow_are_refused() -> anyhow::Result<()> {
                 "{name} is taken"
             );
             Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Since its version 5 transformers writes both in one value.
+#[test]
+fn positions_are_read_as_transformers_5_writes_them() -> anyhow::Result<()> {
+    for name in ["llama", "mistral", "qwen3"] {
+        family(name, &|_, golden, tensors, folder| {
+            let mut golden = golden.clone();
+            let config = &mut golden["config"];
+            let mut parameters = match config["rope_scaling"].take() {
+                Value::Null => json!({ "rope_type": "default" }),
+                scaling => scaling,
+            };
+            parameters["rope_theta"] = config["rope_theta"].take();
+            config["rope_parameters"] = parameters;
+            compare(&golden, &write_safetensors(&golden, tensors, folder)?)
         })?;
     }
     Ok(())

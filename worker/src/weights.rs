@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use hearth_engine::protocol::Quantisation;
 use hearth_engine::support::safetensors::Class;
-use hearth_safetensors::{Checkpoint, Files};
+use hearth_safetensors::{Checkpoint, Config, Files};
 use mistralrs_core::{
     AdapterPaths, DeviceMapSetting, GGUFLoaderBuilder, GGUFSpecificConfig, IsqType, Loader, LocalModelPaths,
     ModelDType, ModelPaths, MultimodalLoaderBuilder, MultimodalSpecificConfig, NormalLoaderBuilder,
@@ -31,11 +31,38 @@ pub fn read(
 ) -> anyhow::Result<SharedPipeline> {
     match checked {
         Checked::Gguf(_) => load(&*gguf_loader(&files), gguf_paths(files), None),
-        Checked::Safetensors(model, class) => load(
-            &*safetensors_loader(model, *class)?,
-            safetensors_paths(&model.files),
-            quantisation.map(isq),
-        ),
+        Checked::Safetensors(model, class) => {
+            let translated = match class.translated(&model.config) {
+                Some(config) => Some(Translated::write(&config)?),
+                None => None,
+            };
+            let mut paths = safetensors_paths(&model.files);
+            if let Some(Translated(path)) = &translated {
+                paths.config_filename.clone_from(path);
+            }
+            load(&*safetensors_loader(model, *class)?, paths, quantisation.map(isq))
+        }
+    }
+}
+
+/// A config in the form that mistral.rs reads, for as long as it does.
+struct Translated(PathBuf);
+
+impl Translated {
+    fn write(config: &Config) -> std::io::Result<Self> {
+        // The one folder that the worker may write into.
+        let folder = std::env::var_os("HF_HOME").map_or_else(std::env::temp_dir, PathBuf::from);
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("config-{}.json", std::process::id()));
+        std::fs::write(&path, config.to_json())?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Translated {
+    fn drop(&mut self) {
+        // Left behind, it is written anew by the next process of this number.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 

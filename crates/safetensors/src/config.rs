@@ -33,6 +33,43 @@ impl Config {
         self.get(key)?.as_u64()
     }
 
+    /// As transformers wrote it before its version 5, with the base of the positions and how they are stretched in values of
+    /// their own (`rope_theta`, `rope_scaling`) and not in `rope_parameters`. `None` where it is so, or where the layers
+    /// differ in them, for which there was no common form.
+    pub fn with_rope_apart(&self) -> Option<Self> {
+        let mut whole = self.0.clone();
+        let holds = |value: &Value| value.get("rope_parameters").is_some();
+        let half = match whole.get("text_config").is_some_and(holds) {
+            true => whole.get_mut("text_config")?,
+            false => &mut whole,
+        };
+        let half = half.as_object_mut()?;
+        if half.get("rope_theta").is_some_and(Value::is_number) {
+            return None;
+        }
+        let mut parameters = half.get("rope_parameters")?.as_object()?.clone();
+        let base = parameters.remove("rope_theta").filter(Value::is_number)?;
+        let plain = parameters
+            .get("rope_type")
+            .is_none_or(|kind| kind.as_str() == Some("default"));
+        half.insert("rope_theta".to_owned(), base);
+        half.insert(
+            "rope_scaling".to_owned(),
+            if plain {
+                Value::Null
+            } else {
+                Value::Object(parameters)
+            },
+        );
+        half.remove("rope_parameters");
+        Some(Self(whole))
+    }
+
+    /// The text that it is read from.
+    pub fn to_json(&self) -> String {
+        self.0.to_string()
+    }
+
     /// How the weights were quantised before they were published, such as `gptq`.
     pub fn quantisation(&self) -> Option<&str> {
         self.get("quantization_config")?.get("quant_method")?.as_str()

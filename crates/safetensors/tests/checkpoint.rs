@@ -128,3 +128,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn positions_are_read_in_either_form() {
+    let apart = |text: &str| {
+        let config = hearth_safetensors::Config::new(serde_json::from_str(text).unwrap());
+        config.with_rope_apart().map(|config| config.to_json())
+    };
+    insta::assert_snapshot!(
+        apart(r#"{"rope_parameters":{"rope_type":"default","rope_theta":1e6}}"#).unwrap(),
+        @r#"{"rope_scaling":null,"rope_theta":1000000.0}"#
+    );
+    insta::assert_snapshot!(
+        apart(r#"{"text_config":{"rope_parameters":{"rope_type":"yarn","factor":4.0,"rope_theta":1e4}}}"#).unwrap(),
+        @r#"{"text_config":{"rope_scaling":{"factor":4.0,"rope_type":"yarn"},"rope_theta":10000.0}}"#
+    );
+    for as_it_is in [
+        r#"{"rope_theta":1e4,"rope_parameters":{"rope_theta":1e6}}"#,
+        r#"{"rope_parameters":{"full_attention":{"rope_theta":1e6}}}"#,
+        r#"{"rope_parameters":7}"#,
+        r#"{"rope_parameters":{"rope_theta":"far"}}"#,
+        "[]",
+    ] {
+        assert_eq!(apart(as_it_is), None, "{as_it_is}");
+    }
+}

@@ -50,8 +50,15 @@ impl Class {
         }
     }
 
+    /// The config as mistral.rs reads it for this class, where that is not as it is in the file.
+    pub fn translated(&self, config: &Config) -> Option<Config> {
+        config.with_rope_apart().filter(|_| !self.reads_parameters)
+    }
+
     /// A model that is given other positions than it was trained with answers nonsense.
     fn positions(&self, config: &Config) -> Result<(), Unsupported> {
+        let translated = self.translated(config);
+        let config = translated.as_ref().unwrap_or(config);
         let kind = |value: &Value| {
             let kind = value.get("rope_type").or_else(|| value.get("type"));
             kind.and_then(Value::as_str).map(str::to_owned)
@@ -66,8 +73,8 @@ impl Class {
         }
         let is_new = config.get("rope_parameters").is_some() && config.get("rope_theta").is_none();
         if is_new && !self.reads_parameters {
-            let detail = "its config.json says where positions stand in a way (rope_parameters) that the engine does not \
-                          read for its class yet; a GGUF file of it may run";
+            let detail = "its config.json gives each kind of layer positions of its own (rope_parameters), which the engine \
+                          does not read for its class; a GGUF file of it may run";
             return Err(Unsupported::Misfit {
                 detail: detail.to_owned(),
             });

@@ -128,7 +128,8 @@ async fn what_is_wrong_is_said_before_the_weights_are_read() {
     );
     let moved = refused("config.json", |config| {
         config["rope_theta"] = Value::Null;
-        config["rope_parameters"] = json!({ "rope_type": "default", "rope_theta": 1e6 });
+        config["rope_parameters"] =
+            json!({ "full_attention": { "rope_type": "default", "rope_theta": 1e6 } });
     })
     .await;
     assert!(moved.to_string().contains("(rope_parameters)"), "{moved}");
