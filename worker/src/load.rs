@@ -51,6 +51,7 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
     } = chosen;
     let checked = check(&files).await?;
     let architecture = checked.architecture().to_owned();
+    let maps_files = matches!(checked, Checked::Safetensors(..));
     let drafting = match draft.is_empty() {
         true => None,
         false => Some(check(&draft).await?),
@@ -59,6 +60,9 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
     let all: Vec<PathBuf> = [&*files, &*draft].concat();
     let progress = Progress::report(id, &all, outbox.clone());
     let pipeline = read(files, checked, quantisation).await?;
+    if maps_files {
+        memory::forget_mapped();
+    }
     let drafter = match drafting {
         None => None,
         Some(checked) => Some(drafter(read(draft, checked, quantisation).await?, &pipeline).await?),

@@ -1,14 +1,47 @@
 //! How much memory this process has held.
 
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The most that was the process's own while files were mapped.
+#[cfg(target_os = "linux")]
+static OWN_PEAK: AtomicU64 = AtomicU64::new(0);
+
 /// The most memory that was resident at once since the process started, bytes; 0 when the system does not tell.
 #[cfg(target_os = "linux")]
 pub fn peak_bytes() -> u64 {
     // Not getrusage: its peak is inherited from the process that started this one.
+    status("VmHWM:").max(OWN_PEAK.load(Ordering::Relaxed))
+}
+
+/// Notes what is the process's own just now. Pages of mapped files are resident too, and the system takes them back when
+/// somebody else needs the memory.
+#[cfg(target_os = "linux")]
+pub fn note() {
+    OWN_PEAK.fetch_max(status("RssAnon:"), Ordering::Relaxed);
+}
+
+/// From here on the peak is that of what is resident from now on, and of what was noted.
+#[cfg(target_os = "linux")]
+pub fn forget_mapped() {
+    note();
+    // Resets the high-water mark: https://docs.kernel.org/filesystems/proc.html. Where it may not, the peak is too high.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+/// Bytes of mapped files that are resident.
+#[cfg(target_os = "linux")]
+pub fn mapped_bytes() -> u64 {
+    status("RssFile:")
+}
+
+#[cfg(target_os = "linux")]
+fn status(key: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status
         .lines()
         .find_map(|line| {
-            line.strip_prefix("VmHWM:")?
+            line.strip_prefix(key)?
                 .trim()
                 .strip_suffix(" kB")?
                 .parse::<u64>()
@@ -16,6 +49,14 @@ pub fn peak_bytes() -> u64 {
         })
         .map_or(0, |kibibytes| kibibytes * 1024)
 }
+
+/// Other systems tell what is resident now, which after a load has no mapped files in it.
+#[cfg(not(target_os = "linux"))]
+pub fn note() {}
+
+/// As [`note`].
+#[cfg(not(target_os = "linux"))]
+pub fn forget_mapped() {}
 
 /// What is resident now, bytes; 0 when the system does not tell. Asked after every load and reply, when the weights and
 /// the cache are there; what a prompt takes in passing is not seen.

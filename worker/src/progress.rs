@@ -6,6 +6,7 @@ use std::time::Duration;
 use hearth_engine::protocol::{Event, RequestId};
 
 use crate::connection::Outbox;
+use crate::memory;
 
 const EVERY: Duration = Duration::from_millis(100);
 /// What is left for repacking weights and the first run, after the last byte is read.
@@ -25,6 +26,7 @@ impl Progress {
             let mut told = -1.0;
             loop {
                 ticks.tick().await;
+                memory::note();
                 let read = bytes_read().saturating_sub(start);
                 let fraction = (read as f32 / size as f32).min(1.0) * ALL_READ;
                 if fraction - told >= 0.005 {
@@ -42,13 +44,15 @@ impl Drop for Progress {
     }
 }
 
-/// Bytes this process has read so far, from the page cache as well.
+/// Bytes this process has read so far, from the page cache as well, and those of mapped files.
 #[cfg(target_os = "linux")]
 fn bytes_read() -> u64 {
     let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
-    io.lines()
+    let read: u64 = io
+        .lines()
         .find_map(|line| line.strip_prefix("rchar: ")?.parse().ok())
-        .unwrap_or(0)
+        .unwrap_or(0);
+    read.saturating_add(memory::mapped_bytes())
 }
 
 /// Bytes this process has read so far: from the disk on macOS, where a file in the page cache loads too quickly for

@@ -139,7 +139,7 @@ pub fn check_config(config: &Config) -> Result<Class, Unsupported> {
 /// Whether the engine runs the model, and as what.
 ///
 /// # Errors
-/// The first reason found, in the order config, vocabulary, chat template.
+/// The first reason found, in the order config, vocabulary, output, chat template.
 pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
     let class = check_config(&model.config)?;
     let Some(size) = model.config.number("vocab_size") else {
@@ -150,6 +150,18 @@ pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
     if let Some(tokens) = model.tokens.filter(|tokens| *tokens > size) {
         let detail = format!("its tokenizer has {tokens} tokens and its embeddings are those of {size}");
         return Err(Unsupported::Misfit { detail });
+    }
+    let apart = model.config.get("tie_word_embeddings").and_then(Value::as_bool) == Some(false);
+    if apart
+        && !model
+            .tensors
+            .iter()
+            .any(|tensor| tensor.name.ends_with("lm_head.weight"))
+    {
+        return Err(Unsupported::Missing {
+            what: "output (lm_head.weight), which its config.json says is apart from the embeddings"
+                .to_owned(),
+        });
     }
     if !model.has_template {
         return Err(Unsupported::NoTemplate);

@@ -164,3 +164,21 @@ async fn weights_that_are_cut_off_are_incomplete() {
         "{error}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_that_the_weights_lack_is_missed_before_they_are_read() {
+    let stage = Stage::new();
+    let folder = stage.file("model");
+    // Its output is its table of embeddings.
+    ModelFile::random(Shape::TINY).write_safetensors(&folder).unwrap();
+    let path = folder.join("config.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    config["tie_word_embeddings"] = json!(false);
+    fs::write(&path, config.to_string()).unwrap();
+    let refused = stage
+        .engine
+        .load(Chosen::files(files_in(&folder)))
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("lm_head.weight"), "{refused}");
+}

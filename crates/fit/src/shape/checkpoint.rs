@@ -89,6 +89,9 @@ fn weights(model: &Checkpoint, quantisation: Option<Quantisation>, has_experts: 
         // The output is the table, of which a quantised copy is made.
         matrices.push(matrix(Role::Output, table, quantisation));
     }
+    // What was quantised is copied once more to where it stays (`generate_isq` in mistralrs-quant's `utils/isq.rs`).
+    let copied = matrices.iter().map(|one| one.bytes).max().unwrap_or(0);
+    weights.unstacking_bytes = weights.unstacking_bytes.max(copied);
     weights.matrices = super::exact::together(matrices);
     weights
 }
