@@ -23,6 +23,10 @@ const UNKNOWN: i32 = 2;
 const CONTROL: i32 = 3;
 const USER_DEFINED: i32 = 4;
 
+/// Bytes of a piece that is looked at for what it is joined from: many times those of any real one, and few enough that a
+/// hostile file cannot keep a core busy for hours.
+const LONGEST_JOINED: usize = 1024;
+
 /// What stands for a space.
 const SPACE: &str = "▁";
 
@@ -114,7 +118,7 @@ fn sentence_piece(metadata: &HashMap<String, Value>, tokens: &[String], kinds: &
     let number = |piece: &str| vocabulary.get(piece).copied();
     let mut merges = Vec::new();
     for ((token, kind), score) in tokens.iter().zip(kinds).zip(&scores) {
-        if *kind != NORMAL {
+        if *kind != NORMAL || token.len() > LONGEST_JOINED {
             continue;
         }
         for (at, _) in token.char_indices().skip(1) {

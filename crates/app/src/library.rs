@@ -94,11 +94,14 @@ pub struct DeletePreview {
     pub kept_reason: Option<String>,
 }
 
+/// A model's first file, and what the person has it quantised to.
+type FittedKey = (PathBuf, Option<Quantisation>);
+
 /// What the library knows beyond the store.
 #[derive(Default)]
 pub(crate) struct Shelf {
-    /// How models lie in memory by the first file and what they are quantised to, read once.
-    fitted: Mutex<HashMap<(PathBuf, Option<Quantisation>), Option<Fitted>>>,
+    /// How models lie in memory, read once; `None` where they cannot be read or run.
+    fitted: Mutex<HashMap<FittedKey, Option<Fitted>>>,
     /// What other apps hold, as last looked.
     found: Mutex<Vec<Found>>,
     /// How far a check is, 0 to 1, by model.

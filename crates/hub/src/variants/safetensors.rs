@@ -13,7 +13,7 @@ pub(super) fn variant(repo: &Repo) -> Option<Variant> {
     let root = |file: &&RepoFile| !file.path.as_str().contains('/');
     let mut files = weights(repo.files.iter().filter(root))?;
     let found = |name: &&str| repo.files.iter().find(|file| file.path.as_str() == *name);
-    let companions: Vec<_> = COMPANIONS.iter().filter_map(|name| found(&name)).collect();
+    let companions: Vec<_> = COMPANIONS.iter().filter_map(found).collect();
     companions
         .iter()
         .find(|file| file.path.as_str() == "config.json")?;
