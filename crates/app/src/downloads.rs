@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 use ts_rs::TS;
 
+use crate::model_files::are_safetensors;
 use crate::{App, AppEvent, ErrorReport};
 
 /// A download.
@@ -92,11 +93,8 @@ impl App {
         let open = self.opened(&id, false).await?;
         let variant = open.variant(variant)?;
         let revision = open.repo.commit.to_string();
-        if let Some(adopted) = self.adopt_instead((repo, &revision), variant).await? {
-            return Ok(Download::of_adopted(repo, variant, adopted));
-        }
-        if let Some(turned) = self.quantise_instead(variant).await? {
-            return Ok(Download::of_adopted(repo, variant, turned));
+        if let Some(here) = self.use_instead((repo, &revision), variant).await? {
+            return Ok(Download::of_adopted(repo, variant, here));
         }
         let file = |file: &RepoFile| NewTransferFile {
             path: file.path.to_string(),
@@ -219,9 +217,7 @@ impl App {
             // Deleted since; the download can be begun again.
             return Ok(());
         }
-        let safetensors = files
-            .iter()
-            .any(|file| file.path.extension().is_some_and(|end| end == "safetensors"));
+        let safetensors = are_safetensors(files.iter().map(|file| file.path.as_path()));
         let quantisation = record
             .variant
             .as_deref()

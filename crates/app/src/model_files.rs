@@ -99,16 +99,18 @@ pub(crate) fn siblings(path: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Whether these are the files of a model of safetensors.
+pub(crate) fn are_safetensors<'a>(mut files: impl Iterator<Item = &'a Path>) -> bool {
+    files.any(|path| path.extension().is_some_and(|end| end == "safetensors"))
+}
+
 /// Reads what a whole model's files say of it, off the runtime's threads.
 ///
 /// # Errors
 /// What is wrong with the first file that is.
 pub(crate) async fn read(files: Vec<PathBuf>) -> Result<Contents, ErrorReport> {
     let read = tokio::task::spawn_blocking(move || {
-        if files
-            .iter()
-            .any(|path| path.extension().is_some_and(|end| end == "safetensors"))
-        {
+        if are_safetensors(files.iter().map(PathBuf::as_path)) {
             let model = Checkpoint::open(&files).map_err(|error| EngineError::from(Fault::from(error)))?;
             return Ok(Contents::Safetensors(Box::new(model)));
         }

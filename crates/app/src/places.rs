@@ -12,7 +12,6 @@ use crate::{App, Download, ErrorReport};
 impl App {
     /// Where the variants of repos are already.
     pub(crate) async fn places(&self) -> Places {
-        self.look_elsewhere().await;
         let records = match self.store().await {
             Ok(store) => store.models().await.unwrap_or_default(),
             Err(_) => Vec::new(),
@@ -24,36 +23,24 @@ impl App {
         }
     }
 
-    /// Uses another app's copy of what would be downloaded, if there is one with the same hashes.
-    pub(crate) async fn adopt_instead(
+    /// Uses what is here of what would be downloaded: another app's copy with the same hashes, or a model with the same files,
+    /// which is quantised to it from now on.
+    pub(crate) async fn use_instead(
         &self,
         repo: (&str, &str),
         variant: &Variant,
     ) -> Result<Option<ModelRecord>, ErrorReport> {
         let places = self.places().await;
-        let Some(found) = places.elsewhere(variant).cloned() else {
-            return Ok(None);
-        };
-        let origin = Some((repo.0.to_owned(), repo.1.to_owned()));
-        self.adopt(found, origin).await.map(Some)
-    }
-
-    /// Has a model that is here already quantised to what would be downloaded, if its files are the same.
-    pub(crate) async fn quantise_instead(
-        &self,
-        variant: &Variant,
-    ) -> Result<Option<ModelRecord>, ErrorReport> {
-        let places = self.places().await;
-        let Some(record) = places.installed(variant) else {
-            return Ok(None);
-        };
-        match turned(record, variant) {
-            Some(level) => {
-                self.set_quantisation(&record.id, Some(level.name())).await?;
-                Ok(Some(self.store().await?.model(&record.id).await?))
-            }
-            None => Ok(None),
+        if let Some(found) = places.elsewhere(variant).cloned() {
+            let origin = Some((repo.0.to_owned(), repo.1.to_owned()));
+            return self.adopt(found, origin).await.map(Some);
         }
+        let record = places.installed(variant);
+        let Some((record, level)) = record.and_then(|record| Some((record, turned(record, variant)?))) else {
+            return Ok(None);
+        };
+        self.set_quantisation(&record.id, Some(level.name())).await?;
+        Ok(Some(self.store().await?.model(&record.id).await?))
     }
 }
 
