@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use crate::store::{new_id, now, whole};
+use crate::store::{new_id, now, some_row, whole};
 use crate::{Store, StoreError};
 
 /// A model that Hearth remembers. Its files may have gone since.
@@ -183,10 +183,7 @@ impl Store {
             .execute(self.writer())
             .await
             .map_err(|error| self.fault(error))?;
-        if touched.rows_affected() == 0 {
-            return Err(not_found(id));
-        }
-        Ok(())
+        some_row(touched.rows_affected(), "model", id)
     }
 
     /// Sets what a model's weights are quantised to while they are read; none for the best that fits.
@@ -202,10 +199,7 @@ impl Store {
         .execute(self.writer())
         .await
         .map_err(|error| self.fault(error))?;
-        if set.rows_affected() == 0 {
-            return Err(not_found(id));
-        }
-        Ok(())
+        some_row(set.rows_affected(), "model", id)
     }
 
     /// Forgets a model. Its files stay.
@@ -217,10 +211,7 @@ impl Store {
             .execute(self.writer())
             .await
             .map_err(|error| self.fault(error))?;
-        if forgotten.rows_affected() == 0 {
-            return Err(not_found(id));
-        }
-        Ok(())
+        some_row(forgotten.rows_affected(), "model", id)
     }
 
     /// One model or all.

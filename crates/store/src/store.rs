@@ -177,6 +177,17 @@ pub(crate) fn now() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// An error where a statement has found no row: there is no `kind` of this id.
+pub(crate) fn some_row(affected: u64, kind: &'static str, id: &str) -> Result<(), StoreError> {
+    if affected == 0 {
+        return Err(StoreError::NotFound {
+            kind,
+            id: id.to_owned(),
+        });
+    }
+    Ok(())
+}
+
 /// An id that sorts by the time of its making.
 pub(crate) fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()

@@ -5,7 +5,7 @@ use sqlx::SqliteExecutor;
 use sqlx::types::Json;
 use ts_rs::TS;
 
-use crate::store::{new_id, now, whole};
+use crate::store::{new_id, now, some_row, whole};
 use crate::{Store, StoreError};
 
 /// What a download is doing.
@@ -235,7 +235,7 @@ impl Store {
         .execute(self.writer())
         .await
         .map_err(|error| self.fault(error))?;
-        some_row(set.rows_affected(), id)
+        some_row(set.rows_affected(), "download", id)
     }
 
     /// Makes a download one of another variant that has the same files.
@@ -247,7 +247,7 @@ impl Store {
             .execute(self.writer())
             .await
             .map_err(|error| self.fault(error))?;
-        some_row(set.rows_affected(), id)
+        some_row(set.rows_affected(), "download", id)
     }
 
     /// Notes how far an incomplete file has got, in place of what was noted before. To be called once the
@@ -312,7 +312,7 @@ impl Store {
         .execute(&mut *write)
         .await
         .map_err(fault)?;
-        some_row(completed.rows_affected(), id)?;
+        some_row(completed.rows_affected(), "download", id)?;
         sqlx::query!(
             "DELETE FROM transfer_segments WHERE transfer_id = ? AND file = ?",
             id,
@@ -355,7 +355,7 @@ impl Store {
             .execute(&mut *write)
             .await
             .map_err(fault)?;
-        some_row(moved.rows_affected(), id)?;
+        some_row(moved.rows_affected(), "download", id)?;
         write.commit().await
     }
 
@@ -368,7 +368,7 @@ impl Store {
             .execute(self.writer())
             .await
             .map_err(|error| self.fault(error))?;
-        some_row(removed.rows_affected(), id)
+        some_row(removed.rows_affected(), "download", id)
     }
 
     /// One download or all. One statement, so that what it tells was true at one moment.
@@ -414,10 +414,6 @@ impl Store {
         });
         Ok(records.collect())
     }
-}
-
-fn some_row(affected: u64, id: &str) -> Result<(), StoreError> {
-    if affected == 0 { Err(not_found(id)) } else { Ok(()) }
 }
 
 fn not_found(id: &str) -> StoreError {
