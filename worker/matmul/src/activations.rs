@@ -15,6 +15,15 @@ pub struct Block {
     pub sums: [f32; BLOCK / 16],
 }
 
+/// How a block's activations lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// One column after the other.
+    Columns,
+    /// The first four of each sixteen columns, then the second four of each, and so on.
+    Groups,
+}
+
 const ZERO: Block = Block {
     bytes: [0; BLOCK],
     sums: [0.0; BLOCK / 16],
@@ -32,7 +41,12 @@ pub struct Activations {
 impl Activations {
     /// Takes rows of `columns` numbers, a multiple of 256. Every row is taken for itself, so that what comes of it does not
     /// depend on its company. `parallel` calls the function it is given with each number below the one it is given.
-    pub fn new(rows: &[f32], columns: usize, parallel: impl FnOnce(usize, &(dyn Fn(usize) + Sync))) -> Self {
+    pub fn new(
+        rows: &[f32],
+        columns: usize,
+        order: Order,
+        parallel: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
+    ) -> Self {
         let mut blocks = vec![ZERO; rows.len() / BLOCK];
         let width = columns / BLOCK;
         let mut scales = vec![0.0; blocks.len()];
@@ -48,6 +62,9 @@ impl Activations {
                 unsafe {
                     let block = &mut *start.load(Ordering::Relaxed).add(place);
                     *first_scale.load(Ordering::Relaxed).add(place) = quantise(numbers, block);
+                    if order == Order::Groups {
+                        block.bytes = in_groups(&block.bytes);
+                    }
                 }
             }
         };
@@ -67,6 +84,16 @@ impl Activations {
         let rows = first * self.width..(first + count) * self.width;
         (&self.blocks[rows.clone()], &self.scales[rows])
     }
+}
+
+fn in_groups(columns: &[i8; BLOCK]) -> [i8; BLOCK] {
+    let mut bytes = [0; BLOCK];
+    for (group, sixteen) in columns.as_chunks::<16>().0.iter().enumerate() {
+        for (four, columns) in sixteen.as_chunks::<4>().0.iter().enumerate() {
+            bytes[64 * four + 4 * group..][..4].copy_from_slice(columns);
+        }
+    }
+    bytes
 }
 
 /// Fills a block, and returns what one step is worth.
@@ -135,7 +162,7 @@ mod tests {
     fn numbers_come_back_within_half_a_step() {
         let mut random = fastrand::Rng::with_seed(3);
         let rows: Vec<f32> = (0..3 * 512).map(|_| random.f32() * 8.0 - 4.0).collect();
-        let taken = Activations::new(&rows, 512, one_by_one);
+        let taken = Activations::new(&rows, 512, Order::Columns, one_by_one);
         let (blocks, scales) = taken.rows(0, 3);
         for ((numbers, block), scale) in rows.chunks(BLOCK).zip(blocks).zip(scales) {
             for (number, byte) in numbers.iter().zip(block.bytes) {
@@ -152,7 +179,7 @@ mod tests {
     fn zeros_and_what_is_no_number_do_no_harm() {
         let mut rows = vec![0.0; 2 * BLOCK];
         rows[BLOCK + 7] = f32::INFINITY;
-        let taken = Activations::new(&rows, 2 * BLOCK, one_by_one);
+        let taken = Activations::new(&rows, 2 * BLOCK, Order::Columns, one_by_one);
         let (blocks, scales) = taken.rows(0, 1);
         assert!(blocks[0].bytes.iter().all(|&byte| byte == 0));
         assert!(scales[0] == 0.0 && scales[1].is_nan());

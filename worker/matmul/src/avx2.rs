@@ -2,11 +2,11 @@
 
 use core::arch::x86_64::*;
 
-use crate::activations::Block;
+use crate::activations::{Block, Order};
 use crate::blocks::{Kind, scales_and_minima};
 use crate::kernels::{eight_of, for_rows, half, kernel, kernels_of, load16, load32, sums_of_32};
-use crate::multiply::{Acts, Kernels, ManyKernel, PANEL, PIECE, Products};
-use crate::packed::{Packed, packing};
+use crate::multiply::{Acts, Kernels, PANEL, PIECE, Products};
+use crate::packed::{Eight, Many, ManyKernel, packing};
 
 /// The kernel for a kind of weights, if the processor has what it takes.
 pub fn kernels(kind: Kind) -> Option<Kernels> {
@@ -60,14 +60,14 @@ unsafe fn add<const ROWS: usize>(
     }
 }
 
-static MANY_BY_2: [ManyKernel; 4] = [many::<1, 2>, many::<2, 2>, many::<3, 2>, many::<4, 2>];
-static MANY_BY_4: [ManyKernel; 4] = [many::<1, 4>, many::<2, 4>, many::<3, 4>, many::<4, 4>];
+static MANY_BY_2: [ManyKernel<Eight>; 4] = [many::<1, 2>, many::<2, 2>, many::<3, 2>, many::<4, 2>];
+static MANY_BY_4: [ManyKernel<Eight>; 4] = [many::<1, 4>, many::<2, 4>, many::<3, 4>, many::<4, 4>];
 
 /// A kernel for many rows of activations, for weights of which `CHUNKS` times eight columns share a scale: four of the eight
 /// rows of weights after the other four.
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn many<const ROWS: usize, const CHUNKS: usize>(
-    packed: &[Packed],
+    packed: &[Eight],
     acts: Acts,
     totals: &mut [[f32; 16]],
 ) {

@@ -3,11 +3,11 @@
 
 use core::arch::x86_64::*;
 
-use crate::activations::Block;
+use crate::activations::{Block, Order};
 use crate::blocks::{Kind, scales_and_minima};
 use crate::kernels::{eight_of, for_rows, half, kernel, kernels_of, load16, load32, sums_of_32};
-use crate::multiply::{Acts, Kernels, ManyKernel, PANEL, PIECE, Products};
-use crate::packed::{Packed, packing};
+use crate::multiply::{Acts, Kernels, PANEL, PIECE, Products};
+use crate::packed::{Eight, Many, ManyKernel, packing};
 
 /// The kernel for a kind of weights, if the processor has what it takes.
 pub fn kernels(kind: Kind) -> Option<Kernels> {
@@ -20,7 +20,7 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
 
 /// 64 bytes from `at` on.
 #[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-fn load64(bytes: &[u8], at: usize) -> __m512i {
+pub fn load64(bytes: &[u8], at: usize) -> __m512i {
     let bytes: &[u8; 64] = bytes[at..].first_chunk().unwrap_or(&[0; 64]);
     // SAFETY: 64 bytes are there.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
@@ -34,7 +34,7 @@ fn quarter_of(block: &Block, quarter: usize) -> __m512i {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-fn sums_of(block: &Block) -> __m512 {
+pub fn sums_of(block: &Block) -> __m512 {
     // SAFETY: there are sixteen.
     unsafe { _mm512_loadu_ps(block.sums.as_ptr()) }
 }
@@ -101,13 +101,13 @@ unsafe fn add<const ROWS: usize>(
     }
 }
 
-static MANY_BY_2: [ManyKernel; 8] = for_rows!(many, 2);
-static MANY_BY_4: [ManyKernel; 8] = for_rows!(many, 4);
+static MANY_BY_2: [ManyKernel<Eight>; 8] = for_rows!(many, 2);
+static MANY_BY_4: [ManyKernel<Eight>; 8] = for_rows!(many, 4);
 
 /// A kernel for many rows of activations, for weights of which `CHUNKS` times eight columns share a scale.
 #[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
 unsafe fn many<const ROWS: usize, const CHUNKS: usize>(
-    packed: &[Packed],
+    packed: &[Eight],
     acts: Acts,
     totals: &mut [[f32; 16]],
 ) {
@@ -156,7 +156,7 @@ unsafe fn many<const ROWS: usize, const CHUNKS: usize>(
 
 /// Adds up each total, four at a time and always in the same order.
 #[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-fn finish<const ROWS: usize>(totals: [__m512; ROWS], row: usize, out: &mut Products) {
+pub fn finish<const ROWS: usize>(totals: [__m512; ROWS], row: usize, out: &mut Products) {
     for first in (0..ROWS).step_by(4) {
         let at = |index: usize| totals[(first + index).min(ROWS - 1)];
         let (a, b, c, d) = (at(0), at(1), at(2), at(3));

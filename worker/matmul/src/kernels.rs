@@ -33,37 +33,38 @@ macro_rules! kernel {
 }
 pub(crate) use kernel;
 
-/// Names a kernel for every number of rows.
+/// Names a kernel for each number of rows: up to eight, or those that are listed.
 macro_rules! for_rows {
     ($kernel:ident $(, $more:expr)?) => {
-        [
-            $kernel::<1 $(, $more)?>,
-            $kernel::<2 $(, $more)?>,
-            $kernel::<3 $(, $more)?>,
-            $kernel::<4 $(, $more)?>,
-            $kernel::<5 $(, $more)?>,
-            $kernel::<6 $(, $more)?>,
-            $kernel::<7 $(, $more)?>,
-            $kernel::<8 $(, $more)?>,
-        ]
+        for_rows!($kernel $(, $more)?; 1 2 3 4 5 6 7 8)
+    };
+    ($kernel:ident; $($rows:literal)*) => {
+        [$($kernel::<$rows>),*]
+    };
+    ($kernel:ident, $more:expr; $($rows:literal)*) => {
+        [$($kernel::<$rows, $more>),*]
     };
 }
 pub(crate) use for_rows;
 
 /// The set's kernels for a kind of weights: `q4_k` to `q8_0`, and `MANY_BY_2` and `MANY_BY_4` by the columns that share a
-/// scale.
+/// scale, eight each.
 macro_rules! kernels_of {
     ($kind:ident) => {
         Kernels {
+            order: Order::Columns,
             few: match $kind {
-                Kind::Q4K => for_rows!(q4_k),
-                Kind::Q5K => for_rows!(q5_k),
-                Kind::Q6K => for_rows!(q6_k),
-                Kind::Q8_0 => for_rows!(q8_0),
+                Kind::Q4K => const { &for_rows!(q4_k) },
+                Kind::Q5K => const { &for_rows!(q5_k) },
+                Kind::Q6K => const { &for_rows!(q6_k) },
+                Kind::Q8_0 => const { &for_rows!(q8_0) },
             },
-            many: packing($kind).map(|packing| match packing.chunks {
-                2 => (packing, &MANY_BY_2[..]),
-                _ => (packing, &MANY_BY_4[..]),
+            many: packing($kind).map(|pack| {
+                let kernels = match $kind {
+                    Kind::Q6K => &MANY_BY_2,
+                    _ => &MANY_BY_4,
+                };
+                Many::Eight(pack, kernels)
             }),
         }
     };

@@ -4,9 +4,9 @@
 //! unpacked once for up to eight rows of activations, so that a pass over a few tokens takes little longer than one over a
 //! single token. A row's result does not depend on how many others are multiplied with it, to the last bit: a draft that
 //! is verified in one pass says what single passes would have said. From [`MANY`] rows on, which only prompts have, eight
-//! rows of weights are unpacked for all of them (`packed.rs`).
+//! or sixteen rows of weights are unpacked for all of them (`packed.rs`).
 //!
-//! Kernels: AVX-512 (BW) and AVX2 with F16C. On other processors [`Matrix::new`] gives nothing.
+//! Kernels: AVX-512 (BW) with VNNI and without, and AVX2 with F16C. On other processors [`Matrix::new`] gives nothing.
 
 #![allow(
     unsafe_code,
@@ -23,7 +23,9 @@ mod blocks;
 mod kernels;
 mod multiply;
 mod packed;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 
-pub use activations::{Activations, BLOCK};
+pub use activations::{Activations, BLOCK, Order};
 pub use blocks::Kind;
 pub use multiply::{MANY, Matrix};

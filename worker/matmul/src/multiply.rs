@@ -3,20 +3,21 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::activations::{Activations, BLOCK, Block};
+use crate::activations::{Activations, BLOCK, Block, Order};
 use crate::blocks::Kind;
-use crate::packed::{Packed, Packing, SIDE};
+use crate::packed::{Many, ManyKernel, Pack, SideBySide};
 #[cfg(target_arch = "x86_64")]
-use crate::{avx2, avx512};
+use crate::{avx2, avx512, vnni};
 
 /// Rows of weights that are one piece of work. With the activations of a tile they fit a core's own cache.
 pub(crate) const PIECE: usize = 32;
-/// Most rows of activations that a row of weights is multiplied with at once.
-pub(crate) const TILE: usize = 8;
+/// Most rows of activations that a row of weights is multiplied with at once by any set of kernels.
+const TILE: usize = 12;
 /// From so many rows of activations on weights are unpacked for all of them at once. Below, what comes of a row does not
 /// depend on how many others there are.
 pub const MANY: usize = 32;
-/// Blocks that are unpacked at once. Those of eight rows take half of a core's first cache: 15 KiB.
+/// Blocks that are unpacked at once. Those of eight rows take half of a core's first cache: 15 KiB of 32; those of sixteen,
+/// which processors of larger caches have kernels for, 24 KiB of 48.
 const UNPACKED: usize = 4;
 /// Blocks whose products are summed before they are added to those before. Those of a tile's activations fit a core's first
 /// cache: 20 KiB of 32.
@@ -77,21 +78,15 @@ impl Acts {
 pub(crate) type Kernel =
     unsafe fn(weights: &[u8], row_bytes: usize, bytes: usize, acts: Acts, out: &mut Products);
 
-/// Adds the products of eight rows of weights with the rows of activations that it is for to their totals, each row's in
-/// two halves.
-///
-/// # Safety
-/// The processor has what the kernel was compiled for; `acts` begins with the first of the blocks and has as many rows as
-/// there are totals and as many blocks as were packed.
-pub(crate) type ManyKernel = unsafe fn(packed: &[Packed], acts: Acts, totals: &mut [[f32; 16]]);
-
 /// The kernels for a kind of weights.
 #[derive(Clone, Copy)]
 pub(crate) struct Kernels {
-    /// For one to eight rows of activations.
-    pub few: [Kernel; TILE],
-    /// How weights are unpacked for more of them, and the kernels for one row to as many as it takes at once.
-    pub many: Option<(Packing, &'static [ManyKernel])>,
+    /// How they take a block's activations.
+    pub order: Order,
+    /// For one row of activations to as many as are taken at once.
+    pub few: &'static [Kernel],
+    /// For more of them.
+    pub many: Option<Many>,
 }
 
 /// A quantised matrix as a GGUF file holds it, row after row.
@@ -112,11 +107,13 @@ impl<'a> Matrix<'a> {
         Self::with(kind, data, rows, columns, kernels_for(kind)?)
     }
 
-    /// The same with the kernels for AVX2 where the processor has better ones: for tests and benches.
+    /// The same with each set of kernels that this processor can run, the best first: for tests and benches.
     #[cfg(target_arch = "x86_64")]
     #[must_use]
-    pub fn with_avx2(kind: Kind, data: &'a [u8], rows: usize, columns: usize) -> Option<Self> {
-        Self::with(kind, data, rows, columns, avx2::kernels(kind)?)
+    pub fn with_each_set(kind: Kind, data: &'a [u8], rows: usize, columns: usize) -> Vec<Self> {
+        let sets = [vnni::kernels(kind), avx512::kernels(kind), avx2::kernels(kind)];
+        let matrix = |kernels| Self::with(kind, data, rows, columns, kernels);
+        sets.into_iter().flatten().filter_map(matrix).collect()
     }
 
     fn with(kind: Kind, data: &'a [u8], rows: usize, columns: usize, kernels: Kernels) -> Option<Self> {
@@ -150,7 +147,7 @@ impl<'a> Matrix<'a> {
             "rows of another length"
         );
         let many = activations.len() / self.columns;
-        let activations = Activations::new(activations, self.columns, &parallel);
+        let activations = Activations::new(activations, self.columns, self.kernels.order, &parallel);
         let mut out = vec![0.0; many * self.rows];
         let out_start = AtomicPtr::new(out.as_mut_ptr());
         parallel(self.rows.div_ceil(PIECE), &|piece| {
@@ -162,11 +159,15 @@ impl<'a> Matrix<'a> {
                     place.copy_from_nonoverlapping(products.as_ptr(), products.len());
                 }
             };
-            match self.kernels.many {
-                Some((packing, kernels)) if many >= MANY => {
-                    self.many(packing, kernels, &activations, many, rows, write);
+            match self.kernels.many.filter(|_| many >= MANY) {
+                Some(Many::Eight(pack, kernels)) => {
+                    self.many(pack, kernels, &activations, many, rows, write);
                 }
-                _ => self.few(&activations, many, rows, write),
+                #[cfg(target_arch = "x86_64")]
+                Some(Many::Sixteen(pack, kernels)) => {
+                    self.many(pack, kernels, &activations, many, rows, write);
+                }
+                None => self.few(&activations, many, rows, write),
             }
         });
         out
@@ -181,13 +182,14 @@ impl<'a> Matrix<'a> {
         write: impl Fn(usize, usize, &[f32]),
     ) {
         let weights = &self.data[rows.start * self.row_bytes..rows.end * self.row_bytes];
-        for first in (0..many).step_by(TILE) {
-            let taken = TILE.min(many - first);
+        let tile = self.kernels.few.len();
+        for first in (0..many).step_by(tile) {
+            let taken = tile.min(many - first);
             // The rows of the result lie far apart: single numbers would be written through the caches one by one.
             let mut products: Products = [[0.0; PIECE]; TILE];
             // With one tile the weights pass once, and whole rows are how memory likes to be read. With several they stay
             // near, and it is the activations that must fit the first cache.
-            let at_once = if many <= TILE { activations.width } else { PANEL };
+            let at_once = if many <= tile { activations.width } else { PANEL };
             for start in (0..activations.width).step_by(at_once) {
                 let blocks = at_once.min(activations.width - start);
                 let acts = Acts::new(activations, first, taken, start);
@@ -211,30 +213,29 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// Some rows of weights, unpacked eight by eight for all rows of activations.
-    fn many(
+    /// Some rows of weights, unpacked side by side for all rows of activations.
+    fn many<Rows: SideBySide>(
         &self,
-        packing: Packing,
-        kernels: &[ManyKernel],
+        pack: Pack<Rows>,
+        kernels: &[ManyKernel<Rows>],
         activations: &Activations,
         many: usize,
         rows: Range<usize>,
         write: impl Fn(usize, usize, &[f32]),
     ) {
-        let groups = rows.len().div_ceil(SIDE);
+        let groups = rows.len().div_ceil(Rows::ROWS);
         let mut totals = vec![[0.0_f32; 16]; groups * many];
-        let mut packed = [const { Packed::ZERO }; UNPACKED];
+        let mut packed = [const { Rows::ZERO }; UNPACKED];
         // The groups one after the other with the same blocks: of the activations only these have to be near.
         for start in (0..activations.width).step_by(UNPACKED) {
             let blocks = UNPACKED.min(activations.width - start);
             for (group, totals) in totals.chunks_mut(many).enumerate() {
-                let first_row = rows.start + group * SIDE;
-                for row in 0..SIDE.min(rows.end - first_row) {
-                    let at = (first_row + row) * self.row_bytes + start * self.block_bytes;
-                    let row_blocks = self.data[at..at + blocks * self.block_bytes].chunks(self.block_bytes);
-                    for (block, to) in row_blocks.zip(&mut packed) {
-                        (packing.pack)(block, row, to);
-                    }
+                let first_row = rows.start + group * Rows::ROWS;
+                let side = Rows::ROWS.min(rows.end - first_row);
+                for (place, to) in packed.iter_mut().enumerate().take(blocks) {
+                    let at = first_row * self.row_bytes + (start + place) * self.block_bytes;
+                    // SAFETY: kernels_for() asked the processor.
+                    unsafe { pack(&self.data[at..], self.row_bytes, side, to) };
                 }
                 for (index, totals) in totals.chunks_mut(kernels.len()).enumerate() {
                     let acts = Acts::new(activations, index * kernels.len(), totals.len(), start);
@@ -245,11 +246,10 @@ impl<'a> Matrix<'a> {
             }
         }
         for (group, totals) in totals.chunks(many).enumerate() {
-            let first_row = rows.start + group * SIDE;
-            let side = SIDE.min(rows.end - first_row);
-            for (index, halves) in totals.iter().enumerate() {
-                let products: [f32; SIDE] = std::array::from_fn(|row| halves[2 * row] + halves[2 * row + 1]);
-                write(first_row, index, &products[..side]);
+            let first_row = rows.start + group * Rows::ROWS;
+            let side = Rows::ROWS.min(rows.end - first_row);
+            for (index, totals) in totals.iter().enumerate() {
+                write(first_row, index, &Rows::products(totals)[..side]);
             }
         }
     }
@@ -257,7 +257,9 @@ impl<'a> Matrix<'a> {
 
 #[cfg(target_arch = "x86_64")]
 fn kernels_for(kind: Kind) -> Option<Kernels> {
-    avx512::kernels(kind).or_else(|| avx2::kernels(kind))
+    vnni::kernels(kind)
+        .or_else(|| avx512::kernels(kind))
+        .or_else(|| avx2::kernels(kind))
 }
 
 #[cfg(not(target_arch = "x86_64"))]

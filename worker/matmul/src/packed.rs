@@ -1,20 +1,53 @@
 //! Weights unpacked for many rows of activations. It takes as long as some twenty of them, and shortens each.
 //!
-//! Eight rows of weights lie side by side, eight columns of each in turn, so that one row of activations meets all of them
-//! in one register: products of the same scale are added as 16 bits before the scale brings them to 32, and what else there
-//! is to do for a block is done once for eight rows.
+//! Rows of weights lie side by side, some columns of each in turn, so that one row of activations meets all of them in one
+//! register. Without instructions for dot products of bytes these are eight rows, eight columns at a time: products of the
+//! same scale are added as 16 bits before the scale brings them to 32, and what else there is to do for a block is done once
+//! for eight rows. With them, `vnni.rs` has sixteen.
 
 use half::f16;
 
 use crate::blocks::{Kind, scales_and_minima};
+use crate::multiply::Acts;
+#[cfg(target_arch = "x86_64")]
+use crate::vnni::Sixteen;
 
-/// Rows of weights side by side.
-pub(crate) const SIDE: usize = 8;
+/// 256 columns of some rows of weights, unpacked.
+pub(crate) trait SideBySide: Sized {
+    /// How many rows.
+    const ROWS: usize;
+    const ZERO: Self;
+
+    /// The products of its rows out of the totals of a kernel, the first [`Self::ROWS`] of them.
+    fn products(totals: &[f32; 16]) -> [f32; 16];
+}
+
+/// Unpacks a block of each of some rows: `first` begins with the first row's, the next row's lies `row_bytes` behind it.
+///
+/// # Safety
+/// The processor has what it was compiled for.
+pub(crate) type Pack<Rows> = unsafe fn(first: &[u8], row_bytes: usize, rows: usize, to: &mut Rows);
+
+/// Adds the products of rows of weights with the rows of activations that it is for to their totals.
+///
+/// # Safety
+/// The processor has what the kernel was compiled for; `acts` begins with the first of the blocks and has as many rows as
+/// there are totals and as many blocks as were packed.
+pub(crate) type ManyKernel<Rows> = unsafe fn(packed: &[Rows], acts: Acts, totals: &mut [[f32; 16]]);
+
+/// How weights are unpacked for many rows of activations, and the kernels for one of these rows to as many as it takes at
+/// once.
+#[derive(Clone, Copy)]
+pub(crate) enum Many {
+    Eight(Pack<Eight>, &'static [ManyKernel<Eight>]),
+    #[cfg(target_arch = "x86_64")]
+    Sixteen(Pack<Sixteen>, &'static [ManyKernel<Sixteen>]),
+}
 
 /// 256 columns of eight rows.
 #[derive(Clone)]
 #[repr(C, align(64))]
-pub(crate) struct Packed {
+pub(crate) struct Eight {
     /// The weights in steps of their scales, 0 to 63: eight columns of each row, and then the next eight.
     pub bytes: [[u8; 64]; 32],
     /// What steps are worth in steps of the block: for the columns that share it, each row's four times.
@@ -25,14 +58,25 @@ pub(crate) struct Packed {
     pub steps: [f32; 16],
 }
 
-impl Packed {
-    pub const ZERO: Self = Self {
+impl SideBySide for Eight {
+    const ROWS: usize = 8;
+    const ZERO: Self = Self {
         bytes: [[0; 64]; 32],
         scales: [[0; 32]; 16],
         offsets: [[0.0; 16]; 8],
         steps: [0.0; 16],
     };
 
+    fn products(totals: &[f32; 16]) -> [f32; 16] {
+        let mut products = [0.0; 16];
+        for (product, halves) in products.iter_mut().zip(totals.chunks_exact(2)) {
+            *product = halves[0] + halves[1];
+        }
+        products
+    }
+}
+
+impl Eight {
     fn set_bytes(&mut self, row: usize, chunk: usize, eight: u64) {
         self.bytes[chunk][8 * row..8 * row + 8].copy_from_slice(&eight.to_le_bytes());
     }
@@ -42,70 +86,57 @@ impl Packed {
     }
 }
 
-/// How weights of a kind are unpacked.
-#[derive(Clone, Copy)]
-pub(crate) struct Packing {
-    /// Puts a block in a row's place.
-    pub pack: fn(block: &[u8], row: usize, to: &mut Packed),
-    /// Times eight columns that share a scale.
-    pub chunks: usize,
-}
-
-/// None for Q8_0: two products of eight bits each are too much for 16.
-pub(crate) fn packing(kind: Kind) -> Option<Packing> {
-    let packing = match kind {
-        Kind::Q4K => Packing {
-            pack: pack_q4_k,
-            chunks: 4,
-        },
-        Kind::Q5K => Packing {
-            pack: pack_q5_k,
-            chunks: 4,
-        },
-        Kind::Q6K => Packing {
-            pack: pack_q6_k,
-            chunks: 2,
-        },
-        Kind::Q8_0 => return None,
-    };
-    Some(packing)
+/// How weights of a kind are unpacked. None for Q8_0: two products of eight bits each are too much for 16.
+pub(crate) fn packing(kind: Kind) -> Option<Pack<Eight>> {
+    match kind {
+        Kind::Q4K => Some(pack_q4_k),
+        Kind::Q5K => Some(pack_q5_k),
+        Kind::Q6K => Some(pack_q6_k),
+        Kind::Q8_0 => None,
+    }
 }
 
 const LOW_FOUR: u64 = 0x0f0f_0f0f_0f0f_0f0f;
 const LOW_TWO: u64 = 0x0303_0303_0303_0303;
 const LOW_ONE: u64 = 0x0101_0101_0101_0101;
 
-fn pack_q4_k(block: &[u8], row: usize, to: &mut Packed) {
-    for chunk in 0..32 {
-        to.set_bytes(row, chunk, nibbles(&block[16..], chunk));
+fn pack_q4_k(first: &[u8], row_bytes: usize, rows: usize, to: &mut Eight) {
+    for (row, block) in first.chunks(row_bytes).take(rows).enumerate() {
+        for chunk in 0..32 {
+            to.set_bytes(row, chunk, nibbles(&block[16..], chunk));
+        }
+        scales_of_32(block, row, to);
     }
-    scales_of_32(block, row, to);
 }
 
-fn pack_q5_k(block: &[u8], row: usize, to: &mut Packed) {
-    for chunk in 0..32 {
-        let fifth = eight(block, 16 + 8 * (chunk % 4)) >> (chunk / 4) & LOW_ONE;
-        to.set_bytes(row, chunk, nibbles(&block[48..], chunk) | fifth << 4);
+fn pack_q5_k(first: &[u8], row_bytes: usize, rows: usize, to: &mut Eight) {
+    for (row, block) in first.chunks(row_bytes).take(rows).enumerate() {
+        for chunk in 0..32 {
+            let fifth = eight(block, 16 + 8 * (chunk % 4)) >> (chunk / 4) & LOW_ONE;
+            to.set_bytes(row, chunk, nibbles(&block[48..], chunk) | fifth << 4);
+        }
+        scales_of_32(block, row, to);
     }
-    scales_of_32(block, row, to);
 }
 
-fn pack_q6_k(block: &[u8], row: usize, to: &mut Packed) {
-    for chunk in 0..32 {
-        // 64 bytes of lower and 32 of upper bits are 128 weights: the lower halves' first, then the upper halves'.
-        let (half, quarter, within) = (chunk / 16, chunk % 16 / 4, 8 * (chunk % 4));
-        let lower = eight(block, 64 * half + 32 * (quarter % 2) + within) >> (4 * (quarter / 2));
-        let upper = eight(block, 128 + 32 * half + within) >> (2 * quarter);
-        to.set_bytes(row, chunk, lower & LOW_FOUR | (upper & LOW_TWO) << 4);
+fn pack_q6_k(first: &[u8], row_bytes: usize, rows: usize, to: &mut Eight) {
+    for (row, block) in first.chunks(row_bytes).take(rows).enumerate() {
+        for chunk in 0..32 {
+            // 64 bytes of lower and 32 of upper bits are 128 weights: the lower halves' first, then the upper halves'.
+            let (half, quarter, within) = (chunk / 16, chunk % 16 / 4, 8 * (chunk % 4));
+            let lower = eight(block, 64 * half + 32 * (quarter % 2) + within) >> (4 * (quarter / 2));
+            let upper = eight(block, 128 + 32 * half + within) >> (2 * quarter);
+            to.set_bytes(row, chunk, lower & LOW_FOUR | (upper & LOW_TWO) << 4);
+        }
+        let step = float(block, 208);
+        for (place, &scale) in block[192..208].iter().enumerate() {
+            let scale = scale.cast_signed();
+            to.set_scale(row, place, i16::from(scale));
+            // The six bits stand for -32 to 31.
+            to.offsets[place / 2][2 * row + place % 2] = 32.0 * step * f32::from(scale);
+        }
+        to.steps[2 * row..2 * row + 2].fill(step);
     }
-    let step = float(block, 208);
-    for (place, &scale) in block[192..208].iter().enumerate() {
-        let scale = scale.cast_signed();
-        to.set_scale(row, place, i16::from(scale));
-        // The six bits stand for -32 to 31.
-        to.offsets[place / 2][2 * row + place % 2] = 32.0 * step * f32::from(scale);
-    }
-    to.steps[2 * row..2 * row + 2].fill(step);
 }
 
 /// The `chunk`th eight weights of four bits. Of 32 bytes the lower halves are the first 32 weights, the upper halves the
@@ -116,7 +147,7 @@ fn nibbles(bytes: &[u8], chunk: usize) -> u64 {
 }
 
 /// The scales and minima of a Q4_K or Q5_K block.
-fn scales_of_32(block: &[u8], row: usize, to: &mut Packed) {
+fn scales_of_32(block: &[u8], row: usize, to: &mut Eight) {
     let [low, high, first, second] = scales_and_minima(block, 4).map(u32::to_le_bytes);
     for (place, scale) in low.into_iter().chain(high).enumerate() {
         to.set_scale(row, place, i16::from(scale));

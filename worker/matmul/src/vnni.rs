@@ -1,0 +1,411 @@
+//! Kernels for AVX-512 with dot products of bytes (VNNI): one instruction adds four products to each of sixteen sums.
+//!
+//! A block of weights is unpacked to four registers whose sixteen lanes are its sixteen groups of sixteen columns: the first
+//! four columns of each, the second four, and so on. Activations lie in the same order ([`Order::Groups`]), so that four
+//! instructions multiply a block, and what is done for each scale is done for all of them at once.
+//!
+//! For many rows of activations sixteen rows of weights lie side by side, four columns of each in turn: one instruction
+//! multiplies four activations, taken from memory as they are, with all of them.
+
+use core::arch::x86_64::*;
+
+use crate::activations::{Block, Order};
+use crate::avx512::{finish, load64, sums_of};
+use crate::blocks::{Kind, scales_and_minima};
+use crate::kernels::{for_rows, half, kernel, load16, load32};
+use crate::multiply::{Acts, Kernel, Kernels, PANEL, PIECE, Products};
+use crate::packed::{Many, ManyKernel, Pack, SideBySide};
+
+/// The kernels for a kind of weights, if the processor has what they take.
+pub fn kernels(kind: Kind) -> Option<Kernels> {
+    let able = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vnni")
+        && is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("f16c");
+    let (few, pack): (&[Kernel], Pack<Sixteen>) = match kind {
+        Kind::Q4K => (const { &for_rows!(q4_k; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q4_k),
+        Kind::Q5K => (const { &for_rows!(q5_k; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q5_k),
+        Kind::Q6K => (const { &for_rows!(q6_k; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q6_k),
+        Kind::Q8_0 => (const { &for_rows!(q8_0; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q8_0),
+    };
+    let kernels = match kind {
+        Kind::Q6K => &MANY_BY_16,
+        _ => &MANY_BY_32,
+    };
+    able.then_some(Kernels {
+        order: Order::Groups,
+        few,
+        many: Some(Many::Sixteen(pack, kernels)),
+    })
+}
+
+/// 256 weights.
+struct Unpacked {
+    /// Without a sign: the first four columns of each sixteen, the second four, the third and the fourth.
+    fours: [__m512i; 4],
+    /// What a step of each sixteen is worth.
+    scales: __m512,
+    /// What is subtracted from each sixteen.
+    offsets: __m512,
+}
+
+/// Declares the kernel for a kind of weights, and how sixteen rows of it are put side by side: blocks of `$bytes` bytes, which
+/// `$unpack` unpacks.
+macro_rules! kind {
+    ($few:ident, $add:ident, $pack:ident, $bytes:expr, $unpack:ident) => {
+        /// Adds 256 weights to the totals.
+        ///
+        /// # Safety
+        /// `acts` has as many rows as there are totals, and a block at `place`.
+        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,f16c")]
+        unsafe fn $add<const ROWS: usize>(
+            totals: &mut [__m512; ROWS],
+            acts: Acts,
+            place: usize,
+            block: &[u8; $bytes],
+        ) {
+            let weights = $unpack(block);
+            for (row, total) in totals.iter_mut().enumerate() {
+                // SAFETY: the caller's.
+                let (act, scale) = unsafe { (acts.block(row, place), acts.scale(row, place)) };
+                let mut steps = _mm512_setzero_si512();
+                for (four, weights) in weights.fours.iter().enumerate() {
+                    steps = _mm512_dpbusd_epi32(steps, *weights, four_of_each(act, four));
+                }
+                let worth = _mm512_mul_ps(weights.scales, _mm512_set1_ps(scale));
+                *total = _mm512_fmadd_ps(_mm512_cvtepi32_ps(steps), worth, *total);
+                *total = _mm512_fnmadd_ps(weights.offsets, sums_of(act), *total);
+            }
+        }
+
+        kernel!(
+            "avx512f,avx512bw,avx512vnni,avx2,f16c",
+            _mm512_setzero_ps,
+            $few,
+            $bytes,
+            $add
+        );
+
+        /// # Safety
+        /// The processor has what this is compiled for.
+        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,f16c")]
+        unsafe fn $pack(first: &[u8], row_bytes: usize, rows: usize, to: &mut Sixteen) {
+            let zero = _mm512_setzero_si512();
+            let (mut fours, mut scales, mut offsets) = ([[zero; 16]; 4], [zero; 16], [zero; 16]);
+            for row in 0..16 {
+                // The last row in place of those that are not there: what comes of them is not asked for.
+                let at = row.min(rows - 1) * row_bytes;
+                let weights = $unpack(first[at..].first_chunk().unwrap_or(&[0; $bytes]));
+                for (rows, four) in fours.iter_mut().zip(weights.fours) {
+                    rows[row] = four;
+                }
+                scales[row] = _mm512_castps_si512(weights.scales);
+                offsets[row] = _mm512_castps_si512(weights.offsets);
+            }
+            for (bytes, fours) in to.bytes.iter_mut().zip(fours.map(|rows| transposed(rows))) {
+                *bytes = fours;
+            }
+            to.scales = transposed(scales);
+            to.offsets = transposed(offsets);
+        }
+    };
+}
+
+kind!(q4_k, add_q4_k, pack_q4_k, 144, unpack_q4_k);
+kind!(q5_k, add_q5_k, pack_q5_k, 176, unpack_q5_k);
+kind!(q6_k, add_q6_k, pack_q6_k, 210, unpack_q6_k);
+kind!(q8_0, add_q8_0, pack_q8_0, 8 * 34, unpack_q8_0);
+
+/// The `four`th four activations of each sixteen of a block.
+#[target_feature(enable = "avx512f")]
+fn four_of_each(block: &Block, four: usize) -> __m512i {
+    // SAFETY: a block has four times 64, and it is aligned to 64 bytes.
+    unsafe { _mm512_load_si512(block.bytes.as_ptr().add(64 * (four & 3)).cast()) }
+}
+
+/// Lanes of 32 bits in an order that is told.
+macro_rules! lanes {
+    (|$lane:ident| $of:expr) => {
+        const {
+            let mut all = [0_i32; 16];
+            let mut $lane = 0;
+            while $lane < 16 {
+                all[$lane] = $of;
+                $lane += 1;
+            }
+            all
+        }
+    };
+}
+
+#[target_feature(enable = "avx512f")]
+fn vector(lanes: [i32; 16]) -> __m512i {
+    // SAFETY: sixteen numbers.
+    unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) }
+}
+
+/// Four bits of 256 columns: of 32 bytes the lower halves are 32 columns, the upper halves the next 32.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx2")]
+fn nibbles(block: &[u8], at: usize) -> [__m512i; 4] {
+    let (first, second) = (load64(block, at), load64(block, at + 64));
+    let from = vector(lanes!(|lane| 8 * (lane as i32 / 4) + 4 * (lane as i32 % 2)));
+    let shifts = vector(lanes!(|lane| 4 * (lane as i32 / 2 % 2)));
+    let low = _mm512_set1_epi8(15);
+    std::array::from_fn(|four| {
+        let from = _mm512_add_epi32(from, _mm512_set1_epi32(four as i32));
+        let both = _mm512_permutex2var_epi32(first, from, second);
+        _mm512_and_si512(_mm512_srlv_epi32(both, shifts), low)
+    })
+}
+
+/// The scales and the offsets of a Q4_K or Q5_K block.
+#[inline]
+#[target_feature(enable = "avx512f,avx2,f16c")]
+fn scales_of_32(block: &[u8]) -> (__m512, __m512) {
+    let [a, b, c, d] = scales_and_minima(block, 4).map(u32::cast_signed);
+    let packed = _mm_setr_epi32(a, b, c, d);
+    let twice = _mm_unpacklo_epi8(packed, packed);
+    let minima = _mm_unpackhi_epi8(packed, packed);
+    let worth = |steps, step| {
+        let steps = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(steps));
+        _mm512_mul_ps(steps, _mm512_set1_ps(step))
+    };
+    (worth(twice, half(block, 0)), worth(minima, half(block, 2)))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
+fn unpack_q4_k(block: &[u8; 144]) -> Unpacked {
+    let (scales, offsets) = scales_of_32(block);
+    Unpacked {
+        fours: nibbles(block, 16),
+        scales,
+        offsets,
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
+fn unpack_q5_k(block: &[u8; 176]) -> Unpacked {
+    let (scales, offsets) = scales_of_32(block);
+    let mut fours = nibbles(block, 48);
+    // A bit of 32 bytes for each 32 columns.
+    let bits = vector(lanes!(|lane| 0x0101_0101 << (lane / 2)));
+    let fifth = _mm512_broadcast_i64x4(load32(block, 16));
+    let from = vector(lanes!(|lane| 4 * (lane as i32 % 2)));
+    for (four, bytes) in fours.iter_mut().enumerate() {
+        let from = _mm512_add_epi32(from, _mm512_set1_epi32(four as i32));
+        let set = _mm512_test_epi8_mask(_mm512_permutexvar_epi32(from, fifth), bits);
+        *bytes = _mm512_mask_add_epi8(*bytes, set, *bytes, _mm512_set1_epi8(16));
+    }
+    Unpacked {
+        fours,
+        scales,
+        offsets,
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
+fn unpack_q6_k(block: &[u8; 210]) -> Unpacked {
+    // 64 bytes of lower and 32 of upper bits are 128 columns: the lower halves' first, then the upper halves'.
+    let (first, second) = (load64(block, 0), load64(block, 64));
+    let upper = load64(block, 128);
+    let from = vector(lanes!(|lane| 16 * (lane as i32 / 8)
+        + 8 * (lane as i32 / 2 % 2)
+        + 4 * (lane as i32 % 2)));
+    let shifts = vector(lanes!(|lane| 4 * (lane as i32 / 4 % 2)));
+    let from_upper = vector(lanes!(|lane| 8 * (lane as i32 / 8) + 4 * (lane as i32 % 2)));
+    // To bits four and five: up by 4, 2 or 0, or down by 2.
+    let turns = vector(lanes!(|lane| (36 - 2 * (lane as i32 / 2 % 4)) % 32));
+    let (low, upper_two) = (_mm512_set1_epi8(15), _mm512_set1_epi8(0x30));
+    let fours = std::array::from_fn(|four| {
+        let four = _mm512_set1_epi32(four as i32);
+        let both = _mm512_permutex2var_epi32(first, _mm512_add_epi32(from, four), second);
+        let lower = _mm512_and_si512(_mm512_srlv_epi32(both, shifts), low);
+        let upper = _mm512_permutexvar_epi32(_mm512_add_epi32(from_upper, four), upper);
+        let upper = _mm512_and_si512(_mm512_rolv_epi32(upper, turns), upper_two);
+        _mm512_or_si512(lower, upper)
+    });
+    let steps = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load16(block, 192)));
+    let scales = _mm512_mul_ps(steps, _mm512_set1_ps(half(block, 208)));
+    Unpacked {
+        fours,
+        scales,
+        // The six bits stand for -32 to 31.
+        offsets: _mm512_mul_ps(scales, _mm512_set1_ps(32.0)),
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
+fn unpack_q8_0(block: &[u8; 8 * 34]) -> Unpacked {
+    // One factor must be without a sign: they are 128 too large.
+    let quarter = |quarter: usize| {
+        let first = _mm512_castsi256_si512(load32(block, 68 * quarter + 2));
+        let weights = _mm512_inserti64x4(first, load32(block, 68 * quarter + 36), 1);
+        _mm512_xor_si512(weights, _mm512_set1_epi8(-128))
+    };
+    let [a, b, c, d] = [quarter(0), quarter(1), quarter(2), quarter(3)];
+    let (lower, upper) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    let (more, most) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    let turned = vector(lanes!(|lane| 4 * (lane as i32 % 4) + lane as i32 / 4));
+    let fours = [
+        _mm512_unpacklo_epi64(lower, more),
+        _mm512_unpackhi_epi64(lower, more),
+        _mm512_unpacklo_epi64(upper, most),
+        _mm512_unpackhi_epi64(upper, most),
+    ]
+    .map(|four| _mm512_permutexvar_epi32(turned, four));
+    let bits = |part: usize| i16::from_le_bytes([block[34 * part], block[34 * part + 1]]);
+    let halves = _mm_setr_epi16(
+        bits(0),
+        bits(1),
+        bits(2),
+        bits(3),
+        bits(4),
+        bits(5),
+        bits(6),
+        bits(7),
+    );
+    let scales = _mm512_castps256_ps512(_mm256_cvtph_ps(halves));
+    let scales = _mm512_permutexvar_ps(vector(lanes!(|lane| lane as i32 / 2)), scales);
+    Unpacked {
+        fours,
+        scales,
+        offsets: _mm512_mul_ps(scales, _mm512_set1_ps(128.0)),
+    }
+}
+
+/// 256 columns of sixteen rows.
+#[derive(Clone)]
+#[repr(C, align(64))]
+pub struct Sixteen {
+    /// The weights without a sign: for each four of a group and each group of sixteen columns, four columns of each row.
+    bytes: [[[u32; 16]; 16]; 4],
+    /// What a step of each row is worth, as the bits of an f32, by group.
+    scales: [[u32; 16]; 16],
+    /// What is to be subtracted from each row's weights, as the bits of an f32, by group.
+    offsets: [[u32; 16]; 16],
+}
+
+impl SideBySide for Sixteen {
+    const ROWS: usize = 16;
+    const ZERO: Self = Self {
+        bytes: [[[0; 16]; 16]; 4],
+        scales: [[0; 16]; 16],
+        offsets: [[0; 16]; 16],
+    };
+
+    fn products(totals: &[f32; 16]) -> [f32; 16] {
+        *totals
+    }
+}
+
+static MANY_BY_16: [ManyKernel<Sixteen>; 8] = for_rows!(many, 1);
+static MANY_BY_32: [ManyKernel<Sixteen>; 8] = for_rows!(many, 2);
+
+/// A kernel for many rows of activations, for weights of which `GROUPS` times sixteen columns share a scale.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,f16c")]
+unsafe fn many<const ROWS: usize, const GROUPS: usize>(
+    packed: &[Sixteen],
+    acts: Acts,
+    totals: &mut [[f32; 16]],
+) {
+    for (place, packed) in packed.iter().enumerate() {
+        // SAFETY: the caller's.
+        let blocks: [&Block; ROWS] = std::array::from_fn(|row| unsafe { acts.block(row, place) });
+        let mut parts = [_mm512_setzero_ps(); ROWS];
+        for first in (0..16).step_by(GROUPS) {
+            let mut steps = [_mm512_setzero_si512(); ROWS];
+            for group in first..first + GROUPS {
+                for (four, groups) in packed.bytes.iter().enumerate() {
+                    let weights = row_of(&groups[group]);
+                    for (steps, block) in steps.iter_mut().zip(blocks) {
+                        let acts = _mm512_set1_epi32(four_at(block, 16 * four + group));
+                        *steps = _mm512_dpbusd_epi32(*steps, weights, acts);
+                    }
+                }
+            }
+            let scales = _mm512_castsi512_ps(row_of(&packed.scales[first]));
+            for (part, steps) in parts.iter_mut().zip(steps) {
+                *part = _mm512_fmadd_ps(_mm512_cvtepi32_ps(steps), scales, *part);
+            }
+        }
+        // SAFETY: there is a total of sixteen numbers for each row.
+        let mut sums: [_; ROWS] = std::array::from_fn(|row| unsafe { _mm512_loadu_ps(totals[row].as_ptr()) });
+        for (row, (sum, part)) in sums.iter_mut().zip(parts).enumerate() {
+            // SAFETY: the caller's.
+            let scale = _mm512_set1_ps(unsafe { acts.scale(row, place) });
+            *sum = _mm512_fmadd_ps(part, scale, *sum);
+        }
+        for (group, offsets) in packed.offsets.iter().enumerate() {
+            let offsets = _mm512_castsi512_ps(row_of(offsets));
+            for (sum, block) in sums.iter_mut().zip(blocks) {
+                *sum = _mm512_fnmadd_ps(offsets, _mm512_set1_ps(block.sums[group]), *sum);
+            }
+        }
+        for (totals, sum) in totals.iter_mut().zip(sums) {
+            // SAFETY: sixteen numbers.
+            unsafe { _mm512_storeu_ps(totals.as_mut_ptr(), sum) };
+        }
+    }
+}
+
+/// Four bytes of each row.
+#[target_feature(enable = "avx512f")]
+fn row_of(numbers: &[u32; 16]) -> __m512i {
+    // SAFETY: 64 bytes.
+    unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) }
+}
+
+/// Four activations of a block.
+#[inline(always)]
+fn four_at(block: &Block, four: usize) -> i32 {
+    // SAFETY: a block has 64 times four.
+    unsafe {
+        let fours = block.bytes.as_ptr().cast::<i32>();
+        fours.add(four & 63).read_unaligned()
+    }
+}
+
+/// The first lane of each row, the second lanes, and so on.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn transposed(rows: [__m512i; 16]) -> [[u32; 16]; 16] {
+    let mut pairs = rows;
+    for two in 0..8 {
+        let (a, b) = (rows[2 * two], rows[2 * two + 1]);
+        pairs[2 * two] = _mm512_unpacklo_epi32(a, b);
+        pairs[2 * two + 1] = _mm512_unpackhi_epi32(a, b);
+    }
+    // By four rows: of every four lanes of them the first, the second, the third and the fourth.
+    let mut fours = pairs;
+    for four in 0..4 {
+        for upper in 0..2 {
+            let (a, b) = (pairs[4 * four + upper], pairs[4 * four + 2 + upper]);
+            fours[4 * four + 2 * upper] = _mm512_unpacklo_epi64(a, b);
+            fours[4 * four + 2 * upper + 1] = _mm512_unpackhi_epi64(a, b);
+        }
+    }
+    let mut columns = [[0; 16]; 16];
+    for column in 0..4 {
+        let [a, b, c, d] = [0, 4, 8, 12].map(|at| fours[at + column]);
+        let even = [(a, b), (c, d)].map(|(a, b)| _mm512_shuffle_i32x4(a, b, 0x88));
+        let odd = [(a, b), (c, d)].map(|(a, b)| _mm512_shuffle_i32x4(a, b, 0xdd));
+        let sixteens = [
+            _mm512_shuffle_i32x4(even[0], even[1], 0x88),
+            _mm512_shuffle_i32x4(odd[0], odd[1], 0x88),
+            _mm512_shuffle_i32x4(even[0], even[1], 0xdd),
+            _mm512_shuffle_i32x4(odd[0], odd[1], 0xdd),
+        ];
+        for (place, sixteen) in sixteens.into_iter().enumerate() {
+            let to = &mut columns[4 * place + column];
+            // SAFETY: sixteen numbers.
+            unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), sixteen) };
+        }
+    }
+    columns
+}
