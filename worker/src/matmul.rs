@@ -2,7 +2,7 @@
 
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{CpuStorage, Result, Storage, Tensor};
-use hearth_matmul::{Kind, Matrix};
+use hearth_matmul::{Halves, Kind, Matrix};
 use hearth_pool::pool;
 use mistralrs_quant::GGUF_MATMUL;
 
@@ -36,20 +36,13 @@ pub fn multiply(
     columns: usize,
     activations: &Tensor,
 ) -> Result<Option<Tensor>> {
-    let kind = match kind {
-        GgmlDType::Q4K => Kind::Q4K,
-        GgmlDType::Q5K => Kind::Q5K,
-        GgmlDType::Q6K => Kind::Q6K,
-        GgmlDType::Q8_0 => Kind::Q8_0,
-        _ => return Ok(None),
-    };
     let Some((&last, outer)) = activations.dims().split_last() else {
         return Ok(None);
     };
     if last != columns || activations.elem_count() == 0 {
         return Ok(None);
     }
-    let Some(matrix) = Matrix::new(kind, data, rows, columns) else {
+    let Some(matrix) = Multiplied::new(kind, data, rows, columns) else {
         return Ok(None);
     };
     let activations = activations.contiguous()?;
@@ -58,9 +51,34 @@ pub fn multiply(
         return Ok(None);
     };
     let numbers = &numbers[layout.start_offset()..layout.start_offset() + layout.shape().elem_count()];
-    let out = matrix.multiply(numbers, |parts, work| pool().run(parts, work));
+    let parallel = |parts: usize, work: &(dyn Fn(usize) + Sync)| pool().run(parts, work);
+    let out = match matrix {
+        Multiplied::Quantised(matrix) => matrix.multiply(numbers, parallel),
+        Multiplied::Halves(matrix) => matrix.multiply(numbers, parallel),
+    };
     let shape = [outer, &[rows]].concat();
     Tensor::from_vec(out, shape, activations.device()).map(Some)
+}
+
+/// What there are kernels for.
+enum Multiplied<'a> {
+    Quantised(Matrix<'a>),
+    Halves(Halves<'a>),
+}
+
+impl<'a> Multiplied<'a> {
+    fn new(kind: GgmlDType, data: &'a [u8], rows: usize, columns: usize) -> Option<Self> {
+        let kind = match kind {
+            GgmlDType::F16 => return Halves::f16(data, rows, columns).map(Self::Halves),
+            GgmlDType::BF16 => return Halves::bf16(data, rows, columns).map(Self::Halves),
+            GgmlDType::Q4K => Kind::Q4K,
+            GgmlDType::Q5K => Kind::Q5K,
+            GgmlDType::Q6K => Kind::Q6K,
+            GgmlDType::Q8_0 => Kind::Q8_0,
+            _ => return None,
+        };
+        Matrix::new(kind, data, rows, columns).map(Self::Quantised)
+    }
 }
 
 #[cfg(test)]

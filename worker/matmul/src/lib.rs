@@ -6,7 +6,8 @@
 //! is verified in one pass says what single passes would have said. From [`MANY`] rows on, which only prompts have, eight
 //! or sixteen rows of weights are unpacked for all of them (`packed.rs`).
 //!
-//! Kernels: AVX-512 (BW) with VNNI and without, and AVX2 with F16C. On other processors [`Matrix::new`] gives nothing.
+//! Kernels: AVX-512 (BW) with VNNI and without, and AVX2 with F16C. On other processors [`Matrix::new`] gives nothing. Plain
+//! numbers of 16 bits ([`Halves`]) are multiplied with on every processor.
 
 #![allow(
     unsafe_code,
@@ -19,6 +20,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod blocks;
+mod halves;
 #[cfg(target_arch = "x86_64")]
 mod kernels;
 mod multiply;
@@ -28,4 +30,5 @@ mod vnni;
 
 pub use activations::{Activations, BLOCK, Order};
 pub use blocks::Kind;
+pub use halves::Halves;
 pub use multiply::{MANY, Matrix};

@@ -2,8 +2,8 @@
 
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-use half::f16;
-use hearth_matmul::{Activations, BLOCK, Kind, MANY, Matrix, Order};
+use half::{bf16, f16};
+use hearth_matmul::{Activations, BLOCK, Halves, Kind, MANY, Matrix, Order};
 
 const KINDS: [Kind; 4] = [Kind::Q4K, Kind::Q5K, Kind::Q6K, Kind::Q8_0];
 
@@ -184,4 +184,42 @@ fn what_is_no_number_stays_none() {
     let mut activations = vec![1.0; 512];
     activations[300] = f32::NAN;
     assert!(matrix.multiply(&activations, one_by_one)[0].is_nan());
+}
+
+#[test]
+fn plain_numbers_of_16_bits_are_multiplied_as_they_are() {
+    let mut random = fastrand::Rng::with_seed(11);
+    // Neither sides nor pieces are whole.
+    let (rows, columns, many) = (37, 300, 3);
+    let numbers: Vec<f32> = (0..rows * columns).map(|_| random.f32() - 0.5).collect();
+    let activations: Vec<f32> = (0..many * columns).map(|_| random.f32() - 0.5).collect();
+    // On the processors that there are, the lower byte comes first in memory as well.
+    let bytes = |bits: fn(f32) -> u16| -> Vec<u16> { numbers.iter().map(|number| bits(*number)).collect() };
+    let f16s = bytes(|number| f16::from_f32(number).to_bits());
+    let bf16s = bytes(|number| bf16::from_f32(number).to_bits());
+    let of =
+        |numbers: &[u16]| -> Vec<u8> { numbers.iter().flat_map(|number| number.to_le_bytes()).collect() };
+    let (f16_bytes, bf16_bytes) = (of(&f16s), of(&bf16s));
+    let one = Halves::f16(&f16_bytes, rows, columns).expect("they are so many");
+    let other = Halves::bf16(&bf16_bytes, rows, columns).expect("they are so many");
+    let widened: [Vec<f64>; 2] = [
+        f16s.iter().map(|bits| f16::from_bits(*bits).to_f64()).collect(),
+        bf16s.iter().map(|bits| bf16::from_bits(*bits).to_f64()).collect(),
+    ];
+    for (matrix, weights) in [one, other].iter().zip(&widened) {
+        let together = matrix.multiply(&activations, on_threads);
+        for (index, of_row) in activations.chunks(columns).enumerate() {
+            let products = &together[index * rows..(index + 1) * rows];
+            assert_eq!(products, matrix.multiply(of_row, one_by_one));
+            for (product, weights) in products.iter().zip(weights.chunks(columns)) {
+                let exact: f64 = weights
+                    .iter()
+                    .zip(of_row)
+                    .map(|(weight, number)| weight * f64::from(*number))
+                    .sum();
+                assert!((f64::from(*product) - exact).abs() < 1e-4, "{product} {exact}");
+            }
+        }
+    }
+    assert!(Halves::f16(&f16_bytes, rows, columns + 1).is_none());
 }
