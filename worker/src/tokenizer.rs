@@ -36,7 +36,11 @@ pub fn install() {
     let _ = mistralrs_core::GGUF_TOKENIZER.set(build);
 }
 
-fn build(metadata: &HashMap<String, Value>) -> Result<Tokenizer> {
+/// The tokeniser that a file's metadata describes.
+///
+/// # Errors
+/// When it describes none that is known.
+pub fn build(metadata: &HashMap<String, Value>) -> Result<Tokenizer> {
     let tokens = texts(metadata, "tokenizer.ggml.tokens")?.context("it has no tokens")?;
     let kinds = match metadata.get("tokenizer.ggml.token_type") {
         Some(kinds) => kinds
@@ -219,9 +223,9 @@ mod tests {
     }
 
     /// The same tokens, and the text again from them.
-    fn compare(name: &str, metadata: &HashMap<String, Value>, golden: &Json, expected: &Json) {
+    fn compare(name: &str, metadata: &HashMap<String, Value>, text: &Json, expected: &Json) {
         let tokenizer = build(metadata).unwrap();
-        let text = golden["text"].as_str().unwrap();
+        let text = text.as_str().unwrap();
         let found = tokenizer.encode_fast(text, false).unwrap();
         let expected: Vec<u32> = expected
             .as_array()
@@ -247,7 +251,11 @@ mod tests {
         metadata.insert("tokenizer.ggml.merges".to_owned(), texts_of(&pairs["merges"]));
         for (name, _) in NAMES {
             metadata.insert("tokenizer.ggml.pre".to_owned(), Value::String(name.to_owned()));
-            compare(name, &metadata, &golden, &pairs["ids"][name]);
+            compare(name, &metadata, &golden["text"], &pairs["ids"][name]);
+        }
+        for (name, ids) in pairs["marked"].as_object().unwrap() {
+            metadata.insert("tokenizer.ggml.pre".to_owned(), Value::String(name.clone()));
+            compare(name, &metadata, &pairs["marks"], ids);
         }
     }
 
@@ -259,7 +267,9 @@ mod tests {
         let scores = pieces["scores"].as_array().unwrap().iter();
         let scores = scores.map(|score| Value::F32(score.as_f64().unwrap() as f32));
         metadata.insert("tokenizer.ggml.scores".to_owned(), Value::Array(scores.collect()));
-        compare("llama", &metadata, &golden, &pieces["ids"]);
+        compare("llama", &metadata, &golden["text"], &pieces["ids"]);
+        metadata.insert("tokenizer.ggml.add_space_prefix".to_owned(), Value::Bool(false));
+        compare("llama, bare", &metadata, &golden["text"], &pieces["bare"]);
     }
 
     #[test]
