@@ -8,8 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
+use candle_core::quantized::GgmlDType;
 use candle_core::{D, DType, Device, IndexOp, Result, Tensor};
 use hearth_engine::protocol::Quantisation;
+use hearth_engine::support;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -35,7 +37,10 @@ families!(
     safetensors: llama, mistral, mistral3, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, gemma3_text, phi3, phi4_mini,
     smollm3, glm4, deepseek2, granitemoehybrid, granitemoehybrid_dense
 );
-families!(gguf: llama, qwen2, qwen3, qwen3_moe);
+families!(
+    gguf: llama, llama_yarn, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, gemma3_text, phi3, phi4_mini, smollm3,
+    glm4, deepseek2, granite, granitemoehybrid_dense
+);
 
 /// What the engine would answer wrongly is refused before its weights are read.
 #[test]
@@ -108,7 +113,11 @@ fn safetensors(
 ) -> anyhow::Result<()> {
     let files = write_safetensors(golden, tensors, folder)?;
     compare(golden, &files)?;
-    let mut quantised = load(&files, Some(Quantisation::Q8_0))?;
+    roughly(golden, load(&files, Some(Quantisation::Q8_0))?)
+}
+
+/// Compares what a quantised model says.
+fn roughly(golden: &Value, mut quantised: Reader) -> anyhow::Result<()> {
     let logits = quantised.pass(&numbers(&golden["prompt"]), 1)?.i(0)?;
     let away = apart(&logits, &golden["logits"])?
         .sqr()?
@@ -122,10 +131,22 @@ fn safetensors(
 fn gguf(name: &str, golden: &Value, tensors: &BTreeMap<String, Tensor>, folder: &Path) -> anyhow::Result<()> {
     let architecture = match name {
         "qwen3_moe" => "qwen3moe",
-        "mistral" => "llama",
+        "qwen3_5" => "qwen35",
+        "qwen3_5_moe" => "qwen35moe",
+        "mistral" | "llama_yarn" => "llama",
+        "gemma3_text" => "gemma3",
+        "phi4_mini" => "phi3",
+        "granitemoehybrid_dense" => "granite",
         name => name,
     };
-    compare(golden, &[as_gguf::write(architecture, golden, tensors, folder)?])
+    let write = |kind| as_gguf::write(architecture, kind, golden, tensors, folder);
+    compare(golden, &[write(GgmlDType::F32)?])?;
+    if support::class(architecture).is_some() {
+        // Numbers of 16 bits stay as they are.
+        compare(golden, &[write(GgmlDType::F16)?])?;
+        roughly(golden, load(&[write(GgmlDType::BF16)?], None)?)?;
+    }
+    roughly(golden, load(&[write(GgmlDType::Q8_0)?], None)?)
 }
 
 fn compare(golden: &Value, files: &[PathBuf]) -> anyhow::Result<()> {

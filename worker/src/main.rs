@@ -26,6 +26,7 @@ mod shelf;
 mod stop;
 mod threads;
 mod tokenizer;
+mod translation;
 mod weights;
 
 use hearth_engine::protocol::{Event, PROTOCOL_VERSION};

@@ -3,12 +3,12 @@
 //! The paths are given one by one, so mistral.rs neither asks the Hub nor picks up what another model left in the same
 //! folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hearth_engine::protocol::Quantisation;
-use hearth_engine::support::safetensors::Class;
-use hearth_safetensors::{Checkpoint, Config, Files};
+use hearth_engine::support::{self, safetensors::Class};
+use hearth_safetensors::{Config, Files};
 use mistralrs_core::{
     AdapterPaths, DeviceMapSetting, GGUFLoaderBuilder, GGUFSpecificConfig, IsqType, Loader, LocalModelPaths,
     ModelDType, ModelPaths, MultimodalLoaderBuilder, MultimodalSpecificConfig, NormalLoaderBuilder,
@@ -16,6 +16,7 @@ use mistralrs_core::{
 };
 
 use crate::preflight::Checked;
+use crate::translation::Translation;
 
 /// A model as mistral.rs hands it out.
 pub type SharedPipeline = Arc<tokio::sync::Mutex<dyn Pipeline + Send + Sync>>;
@@ -30,7 +31,17 @@ pub fn read(
     quantisation: Option<Quantisation>,
 ) -> anyhow::Result<SharedPipeline> {
     match checked {
-        Checked::Gguf(_) => load(&*gguf_loader(&files), gguf_paths(files), None),
+        Checked::Gguf(header) => match header.architecture().and_then(support::class) {
+            Some(class) => {
+                let translation = Translation::begin(&files, class)?;
+                load(
+                    &*class_loader(translation.folder(), class)?,
+                    translation.paths(),
+                    None,
+                )
+            }
+            None => load(&*gguf_loader(&files), gguf_paths(files), None),
+        },
         Checked::Safetensors(model, class) => {
             let translated = match class.translated(&model.config) {
                 Some(config) => Some(Translated::write(&config)?),
@@ -40,7 +51,8 @@ pub fn read(
             if let Some(Translated(path)) = &translated {
                 paths.config_filename.clone_from(path);
             }
-            load(&*safetensors_loader(model, *class)?, paths, quantisation.map(isq))
+            let folder = model.files.config.parent().unwrap_or(Path::new(""));
+            load(&*class_loader(folder, *class)?, paths, quantisation.map(isq))
         }
     }
 }
@@ -118,12 +130,8 @@ fn gguf_paths(files: Vec<PathBuf>) -> LocalModelPaths<PathBuf> {
     }
 }
 
-fn safetensors_loader(model: &Checkpoint, class: Class) -> anyhow::Result<Box<dyn Loader>> {
-    let folder = model
-        .files
-        .config
-        .parent()
-        .map(|folder| folder.display().to_string());
+fn class_loader(folder: &Path, class: Class) -> anyhow::Result<Box<dyn Loader>> {
+    let folder = Some(folder.display().to_string());
     if class.sees {
         let config = MultimodalSpecificConfig::default();
         return Ok(MultimodalLoaderBuilder::new(config, None, None, folder, None).build(None));

@@ -11,8 +11,9 @@ use hearth_gguf::{Header, Tensor, Value};
 use crate::protocol::Fault;
 use pre_tokenizers::pre_tokenizer;
 
-/// Architectures that load from GGUF and answer (`pipeline/gguf.rs`).
-pub const ARCHITECTURES: [&str; 8] = [
+/// Architectures that load from GGUF and answer: those that mistral.rs reads (`pipeline/gguf.rs`) and those that the worker
+/// translates for the class of a family ([`TRANSLATED`]).
+pub const ARCHITECTURES: [&str; 16] = [
     "llama",
     "mistral3",
     "phi2",
@@ -21,10 +22,52 @@ pub const ARCHITECTURES: [&str; 8] = [
     "qwen3",
     "qwen3moe",
     "starcoder2",
+    "gemma2",
+    "gemma3",
+    "smollm3",
+    "glm4",
+    "qwen35",
+    "qwen35moe",
+    "deepseek2",
+    "granite",
 ];
 
+/// Architectures whose GGUF files run as a class of transformers' (`worker/src/translation.rs`), each with the class. mistral.rs
+/// reads phi3 as well, but neither the base of its positions nor how they are stretched.
+pub const TRANSLATED: [(&str, &str); 9] = [
+    ("gemma2", "Gemma2ForCausalLM"),
+    ("gemma3", "Gemma3ForCausalLM"),
+    ("smollm3", "SmolLM3ForCausalLM"),
+    ("glm4", "Glm4ForCausalLM"),
+    ("phi3", "Phi3ForCausalLM"),
+    ("qwen35", "Qwen3_5ForConditionalGeneration"),
+    ("qwen35moe", "Qwen3_5MoeForConditionalGeneration"),
+    ("deepseek2", "DeepseekV2ForCausalLM"),
+    ("granite", "GraniteMoeHybridForCausalLM"),
+];
+
+/// The class as which GGUF files of this architecture run; none where mistral.rs reads them itself.
+pub fn class(architecture: &str) -> Option<safetensors::Class> {
+    let (_, name) = TRANSLATED.iter().find(|(known, _)| *known == architecture)?;
+    safetensors::CLASSES.into_iter().find(|class| class.name == *name)
+}
+
 /// Those of [`ARCHITECTURES`] whose answers tests compare with transformers' (`worker/src/families.rs`).
-pub const COMPARED: [&str; 4] = ["llama", "qwen2", "qwen3", "qwen3moe"];
+pub const COMPARED: [&str; 13] = [
+    "llama",
+    "qwen2",
+    "qwen3",
+    "qwen3moe",
+    "gemma2",
+    "gemma3",
+    "smollm3",
+    "glm4",
+    "phi3",
+    "qwen35",
+    "qwen35moe",
+    "deepseek2",
+    "granite",
+];
 
 /// Types of tensors that candle makes weights of (`quantized/ggml_file.rs`, `qtensor_from_ggml`). It knows Q8_1 and
 /// Q8_K by name, and refuses them there.
@@ -167,7 +210,8 @@ fn vocabulary(header: &Header, architecture: &str) -> Result<(), Unsupported> {
     }
 }
 
-/// The keys that each model's `PropsGGUF` and `ContentConfig` in `utils/gguf_metadata.rs` ask for.
+/// The keys that each model's `PropsGGUF` and `ContentConfig` in `utils/gguf_metadata.rs` ask for, and those that
+/// `worker/src/translation/config.rs` has no default for.
 fn numbers(header: &Header, architecture: &str) -> Result<(), Unsupported> {
     let everywhere = [
         "block_count",
@@ -178,7 +222,36 @@ fn numbers(header: &Header, architecture: &str) -> Result<(), Unsupported> {
     ];
     let besides: &[&str] = match architecture {
         "llama" | "mistral3" | "phi2" => &["rope.dimension_count"],
-        "phi3" => &["rope.dimension_count", "feed_forward_length"],
+        "phi3" | "glm4" => &["rope.dimension_count", "feed_forward_length"],
+        "gemma2" | "gemma3" => &["attention.key_length", "feed_forward_length"],
+        "smollm3" | "granite" => &["feed_forward_length"],
+        "deepseek2" => &[
+            "attention.kv_lora_rank",
+            "rope.dimension_count",
+            "feed_forward_length",
+        ],
+        "qwen35" => &[
+            "attention.key_length",
+            "rope.dimension_count",
+            "feed_forward_length",
+            "ssm.conv_kernel",
+            "ssm.group_count",
+            "ssm.inner_size",
+            "ssm.state_size",
+            "ssm.time_step_rank",
+        ],
+        "qwen35moe" => &[
+            "attention.key_length",
+            "rope.dimension_count",
+            "expert_count",
+            "expert_used_count",
+            "expert_feed_forward_length",
+            "ssm.conv_kernel",
+            "ssm.group_count",
+            "ssm.inner_size",
+            "ssm.state_size",
+            "ssm.time_step_rank",
+        ],
         _ => &[],
     };
     for key in everywhere.iter().chain(besides) {
@@ -201,10 +274,13 @@ fn numbers(header: &Header, architecture: &str) -> Result<(), Unsupported> {
     }
 }
 
-/// `models/quantized_phi2.rs`, `_phi3.rs` and `_starcoder2.rs` ask for an output matrix, where the others fall back to
-/// the embeddings, and panic on layers whose weights are plain numbers.
+/// `models/quantized_phi2.rs` and `_starcoder2.rs` ask for an output matrix, where the others fall back to the embeddings, and
+/// panic on layers whose weights are plain numbers.
 fn tensors(header: &Header, architecture: &str) -> Result<(), Unsupported> {
-    if !matches!(architecture, "phi2" | "phi3" | "starcoder2") {
+    if class(architecture).is_some() {
+        return layers(header, architecture);
+    }
+    if !matches!(architecture, "phi2" | "starcoder2") {
         return Ok(());
     }
     if tensor(header, "output.weight").is_none() {
@@ -235,6 +311,89 @@ fn tensors(header: &Header, architecture: &str) -> Result<(), Unsupported> {
     }
 }
 
+/// Tensors of a layer that take the hidden state, which is as wide as their rows are long.
+const TAKE: [&str; 14] = [
+    "attn_norm",
+    "attn_q",
+    "attn_k",
+    "attn_v",
+    "attn_qkv",
+    "attn_gate",
+    "attn_q_a",
+    "attn_kv_a_mqa",
+    "ffn_gate",
+    "ffn_up",
+    "ffn_gate_exps",
+    "ffn_up_exps",
+    "ffn_gate_shexp",
+    "ffn_up_shexp",
+];
+
+/// Those that give it, and have as many rows.
+const GIVE: [&str; 5] = [
+    "attn_output",
+    "ffn_down",
+    "ffn_down_exps",
+    "ffn_down_shexp",
+    "ssm_out",
+];
+
+/// Whether the layers of a class's model are there, as wide as the file says: so many are made room for before the first is
+/// read. What is within a layer the class asks for one by one.
+fn layers(header: &Header, architecture: &str) -> Result<(), Unsupported> {
+    let number = |key: &str| header.unsigned(&format!("{architecture}.{key}")).unwrap_or(0);
+    let (count, width) = (number("block_count"), number("embedding_length"));
+    let mut begun = 0;
+    for tensor in &header.tensors {
+        let name = tensor
+            .name
+            .strip_prefix("blk.")
+            .and_then(|name| name.split_once('.'));
+        let Some((layer, role)) = name.and_then(|(layer, name)| Some((layer, name.strip_suffix(".weight")?)))
+        else {
+            continue;
+        };
+        let side = match role {
+            _ if TAKE.contains(&role) => tensor.shape.first(),
+            _ if GIVE.contains(&role) => tensor.shape.get(1),
+            _ => continue,
+        };
+        if side != Some(&width) {
+            return misfit(format!(
+                "its tensor {} is {:?} where the model is {width} wide",
+                tensor.name, tensor.shape
+            ));
+        }
+        if role == "attn_norm" && layer.parse().is_ok_and(|layer: u64| layer < count) {
+            begun += 1;
+        }
+    }
+    if begun != count {
+        return misfit(format!("it has {begun} layers where it says that it has {count}"));
+    }
+    let chosen_otherwise = architecture == "deepseek2"
+        && (header
+            .unsigned("deepseek2.expert_gating_func")
+            .is_some_and(|way| way != SOFTMAX)
+            || header
+                .tensors
+                .iter()
+                .any(|tensor| tensor.name.ends_with("exp_probs_b.bias")));
+    if chosen_otherwise {
+        return misfit(
+            "its experts are chosen in a way that the engine does not follow, as DeepSeek V3's are"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Numbers of a head, many times those of any published one.
+const LONGEST_HEAD: u64 = 4096;
+
+/// llama.cpp's number of the way to choose experts that DeepSeek V2 has (`llama_expert_gating_func_type`).
+const SOFTMAX: u64 = 1;
+
 /// How positions enter attention. A model that is given other positions than it was trained with answers nonsense.
 fn positions(header: &Header, architecture: &str) -> Result<(), Unsupported> {
     let number = |key: &str| header.unsigned(&format!("{architecture}.{key}"));
@@ -244,25 +403,60 @@ fn positions(header: &Header, architecture: &str) -> Result<(), Unsupported> {
     let default = embedding.checked_div(heads).unwrap_or(0);
     let key_length = number("attention.key_length").unwrap_or(default);
     let value_length = number("attention.value_length").unwrap_or(default);
-    if key_length != value_length {
+    // DeepSeek's are those of what keys and values are made of.
+    if key_length != value_length && architecture != "deepseek2" {
         return misfit(format!(
             "its keys have {key_length} numbers and its values {value_length}; the engine needs them to be equal"
         ));
     }
     let rotary = number("rope.dimension_count").unwrap_or(key_length);
-    if matches!(architecture, "llama" | "mistral3" | "phi3") && rotary != key_length {
+    // Tables are made of so many before the first layer shows whether it is true.
+    let head = number("attention.key_length_mla").unwrap_or(key_length);
+    if class(architecture).is_some() && (head > LONGEST_HEAD || rotary > head) {
+        return misfit(format!(
+            "{rotary} of the {head} numbers of a head carry the position, which no model of its architecture has"
+        ));
+    }
+    if matches!(architecture, "llama" | "mistral3" | "smollm3" | "granite") && rotary != key_length {
         return misfit(format!(
             "{rotary} of the {key_length} numbers of a head carry the position; the engine needs all of them to"
         ));
     }
-    // `models/quantized_phi3.rs` does not read it.
-    let base = match header.metadata.get(&format!("{architecture}.rope.freq_base")) {
-        Some(Value::Float(base)) => *base,
-        _ => 10_000.0,
-    };
-    if architecture == "phi3" && base != 10_000.0 {
+    if matches!(architecture, "phi3" | "smollm3" | "granite") && key_length != default {
         return misfit(format!(
-            "the engine runs this architecture only with a rotary base of 10,000; this model's is {base}"
+            "its heads have {key_length} numbers; the engine needs them to have {default} for this architecture"
+        ));
+    }
+    if architecture == "glm4" && header.metadata.contains_key("glm4.rope.dimension_sections") {
+        return misfit(
+            "its positions are those of a model that sees, which the engine does not follow".to_owned(),
+        );
+    }
+    stretched(header, architecture)
+}
+
+/// How the classes of transformers' stretch positions; mistral.rs' own reading is mended for all ways that it knows.
+fn stretched(header: &Header, architecture: &str) -> Result<(), Unsupported> {
+    let followed: &[&str] = match architecture {
+        "gemma3" => &["linear"],
+        "phi3" => &["longrope"],
+        "deepseek2" => &["yarn"],
+        _ if class(architecture).is_some() => &[],
+        _ => return Ok(()),
+    };
+    let value = |key: &str| header.metadata.get(&format!("{architecture}.rope.scaling.{key}"));
+    let is_stretched = match value("factor") {
+        Some(Value::Float(factor)) => *factor != 1.0,
+        Some(Value::Unsigned(factor)) => *factor != 1,
+        _ => false,
+    };
+    let kind = match value("type") {
+        Some(Value::Text(kind)) => kind.as_str(),
+        _ => "linear",
+    };
+    if is_stretched && kind != "none" && !followed.contains(&kind) {
+        return misfit(format!(
+            "its positions are stretched in a way (“{kind}”) that the engine does not follow for its architecture"
         ));
     }
     Ok(())

@@ -55,7 +55,7 @@ async fn a_bad_file_is_refused_in_words_and_nothing_else_suffers() -> Result<()>
         (BadFile::NotGguf, "not a GGUF"),
         (BadFile::TruncatedHeader, "incomplete"),
         (BadFile::TruncatedWeights, "incomplete"),
-        (BadFile::UnknownArchitecture, "“gemma3”"),
+        (BadFile::UnknownArchitecture, "“cohere2”"),
         (BadFile::Iq4XsTensor, "IQ4_XS"),
         (BadFile::Mxfp4Tensor, "MXFP4"),
         (BadFile::BadTemplate, "chat template"),

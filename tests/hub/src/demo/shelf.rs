@@ -413,8 +413,8 @@ fn models_to_look_at() -> Vec<Entry> {
             likes: 677,
             trending: 92,
             modified: "2026-11-19",
-            facts: Some((8_030_261_248, "gemma3", tokens)),
-            files: shown("Gale-9B-it", Shape::LLAMA_8B, "gemma3", &[Q4]),
+            facts: Some((8_030_261_248, "cohere2", tokens)),
+            files: shown("Gale-9B-it", Shape::LLAMA_8B, "cohere2", &[Q4]),
             ..Entry::default()
         },
         Entry {
