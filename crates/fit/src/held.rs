@@ -32,7 +32,7 @@ pub(crate) fn held(matrices: &Matrices, level: CpuLevel) -> Held {
     if matrices.is_float() {
         // `QMatMul::from_arc` in candle's `quantized/mod.rs` makes 32-bit floats of them.
         return Held {
-            loaded: product(&[matrices.weights, 4]),
+            loaded: product(&[matrices.weights, if matrices.halves { 2 } else { 4 }]),
             packed: 0,
             kernel: Kernel::Float,
         };

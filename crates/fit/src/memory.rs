@@ -9,7 +9,7 @@ use ts_rs::TS;
 
 use crate::constants::{HEAP_BYTES, HEAP_SHARE, LOADING_TOKEN_BYTES, TOKEN_BYTES, WORKER_BYTES};
 use crate::held::{Held, held};
-use crate::shape::{Matrices, Role, Weights};
+use crate::shape::{Role, Weights};
 use crate::{Shape, product, sum};
 use cache::Cache;
 
@@ -80,29 +80,22 @@ impl MemoryNeed {
     }
 }
 
-/// Positions that the table is made for: those of the context, where the model takes the common table
-/// (`worker/patches/mistralrs-core/rope.patch`), and else those that it was trained for.
+/// Positions that the tables are made for, all together: those of the context (`worker/patches/mistralrs-core/rope.patch`), but
+/// for families whose own tables are as long as what they were trained for.
 fn positions(shape: &Shape, context: u64) -> u64 {
-    const COMMON: [&str; 8] = [
-        "llama",
-        "mistral",
-        "mistral3",
-        "qwen2",
-        "qwen3",
-        "qwen3moe",
-        "qwen3_moe",
-        "starcoder2",
-    ];
-    match COMMON.contains(&shape.architecture.as_str()) {
-        true => shape.trained_context.min(context),
-        false => shape.trained_context,
-    }
+    let tables = match shape.architecture.as_str() {
+        "phi2" | "granitemoehybrid" => return shape.trained_context,
+        // One for layers with a window and one for those without; one for short texts and one for long ones.
+        "gemma3" | "phi3" => 2,
+        _ => 1,
+    };
+    product(&[shape.trained_context.min(context), tables])
 }
 
 /// Whether the output's product works on the table of embeddings itself; of plain floats it makes a copy of its own.
 fn is_shared(weights: &Weights) -> bool {
     let mut outputs = weights.matrices.iter().filter(|one| one.role == Role::Output);
-    weights.tied && !outputs.any(Matrices::is_float)
+    weights.tied && !outputs.any(|output| output.is_float() && !output.halves)
 }
 
 /// What is held when.
@@ -119,7 +112,7 @@ struct Parts {
     vocabulary: u64,
     /// The header's metadata, of which the tokens are nearly all.
     metadata: u64,
-    /// Sines and cosines of all positions ([`positions`]).
+    /// Sines and cosines of [`positions`].
     positions: u64,
     cache: Cache,
     prompt: u64,

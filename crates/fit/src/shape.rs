@@ -13,7 +13,7 @@ use hearth_gguf::{Header, TensorType, Value};
 use hearth_safetensors::Checkpoint;
 use serde::{Deserialize, Serialize};
 
-use crate::Reason;
+use crate::{Reason, product};
 pub(crate) use dimensions::Dimensions;
 pub(crate) use estimated::Mix;
 
@@ -50,15 +50,66 @@ pub struct Shape {
     pub reliable_context: u64,
     /// Experts of a mixture; `None` for a dense model.
     pub experts: Option<Experts>,
-    /// The window that attention was trained with, in tokens. The engine attends to everything and keeps everything, so
-    /// it saves nothing.
-    pub sliding_window: Option<u64>,
+    /// What layers keep of the tokens that they have read.
+    pub kept: Kept,
     /// What the weights take.
     pub weights: Weights,
     /// The weights were inferred from the file's size.
     pub estimated: bool,
     /// [`Header::vocabulary_hash`].
     pub vocabulary_hash: Option<[u8; 32]>,
+}
+
+/// What layers keep of the tokens that they have read. Those that are neither of these keep a state that does not grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    /// Layers that keep keys and values of all tokens.
+    pub all: u64,
+    /// Layers that keep those of the last `window` tokens.
+    pub windowed: u64,
+    /// How many those are.
+    pub window: u64,
+}
+
+impl Kept {
+    /// All layers keep everything.
+    pub(crate) fn everything(layers: u64) -> Self {
+        Self {
+            all: layers,
+            windowed: 0,
+            window: 0,
+        }
+    }
+
+    /// As the class of a family has it (`models/gemma2.rs`, `vision_models/gemma3/text.rs`, `models/phi3.rs`,
+    /// `vision_models/qwen3_5/text.rs`): `every` is how often a layer sees all tokens, where that is told.
+    pub(crate) fn of(family: &str, layers: u64, window: Option<u64>, every: Option<u64>) -> Self {
+        let each = |every: u64| layers / every.max(1);
+        match (family, window) {
+            ("gemma2", Some(window)) => Self::windows(layers, each(2), window),
+            ("gemma3", Some(window)) => Self::windows(layers, each(every.unwrap_or(6)), window),
+            ("phi3", Some(window)) => Self::windows(layers, 0, window),
+            ("qwen35" | "qwen35moe" | "qwen3_5" | "qwen3_5_moe", _) => {
+                Self::everything(each(every.unwrap_or(4)))
+            }
+            _ => Self::everything(layers),
+        }
+    }
+
+    fn windows(layers: u64, all: u64, window: u64) -> Self {
+        Self {
+            all,
+            windowed: layers.saturating_sub(all),
+            window,
+        }
+    }
+
+    /// Tokens that the layers look at together when the last of `context` is read.
+    pub(crate) fn seen(&self, context: u64) -> u64 {
+        let windows = product(&[self.windowed, self.window.min(context)]);
+        product(&[self.all, context]).saturating_add(windows)
+    }
 }
 
 /// A mixture of experts.
@@ -99,6 +150,8 @@ pub struct Matrices {
     pub tensor_type: TensorType,
     /// Their sides divide into tiles of candle's kernels: columns by 256, rows by 16.
     pub tiled: bool,
+    /// They are plain numbers of 16 bits and stay so (`worker/src/translation/layer.rs`).
+    pub halves: bool,
     /// Numbers of all together.
     pub weights: u64,
     /// Bytes of all together in the file.
@@ -106,7 +159,7 @@ pub struct Matrices {
 }
 
 impl Matrices {
-    /// Whether the numbers are plain floats, of which the engine makes 32-bit ones.
+    /// Whether the numbers are plain floats, of which the engine makes 32-bit ones unless they are [`Self::halves`].
     pub(crate) fn is_float(&self) -> bool {
         FLOAT_TYPES.contains(&self.tensor_type.name().as_str())
     }
@@ -125,6 +178,13 @@ pub enum Role {
 }
 
 impl Shape {
+    /// Whether a prompt is read in one piece: nothing can be taken back from what does not keep everything
+    /// (`worker/src/reader.rs`).
+    pub(crate) fn reads_whole(&self) -> bool {
+        // Granite's class keeps what it has read as those do that have states, though it has none.
+        self.kept.all < self.layers || self.architecture.starts_with("granite")
+    }
+
     /// The shape of the model with this header, the shards of a split one joined.
     ///
     /// # Errors

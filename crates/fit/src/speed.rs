@@ -11,7 +11,7 @@ use crate::constants::{
 };
 use crate::held::{Kernel, held};
 use crate::shape::{Matrices, Role};
-use crate::{Experts, Shape};
+use crate::{Experts, Shape, product};
 
 /// A predicted or measured speed, tokens a second.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -71,15 +71,16 @@ pub(crate) fn decode_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, co
             held.loaded as f64 * share(one, shape.experts) / speed
         })
         .sum();
-    // Phi-3's rotating cache is moved by one token, each time (`RotatingCache::append` in `kv_cache/rotating_cache.rs`):
-    // read and written twice.
-    let moved = if shape.architecture == "phi3" {
-        let numbers = shape.layers as f64 * (shape.kv_heads as f64 * shape.key_length as f64 * 2.0);
-        numbers * context as f64 * 2.0 * 4.0 / speeds.read_bytes_per_second
-    } else {
-        0.0
-    };
-    let attention = attention(shape) * context as f64 / rate(DECODE_ATTENTION_PER_THREAD, speeds);
+    // A cache with a window is moved by one token, each time (`RotatingCache::append` in `kv_cache/rotating_cache.rs`): read and
+    // written twice.
+    let windows = product(&[
+        shape.kept.windowed,
+        shape.kept.window.min(context),
+        shape.kv_heads,
+    ]);
+    let numbers = windows as f64 * (shape.key_length as f64 + shape.value_length as f64);
+    let moved = numbers * 2.0 * 2.0 / speeds.read_bytes_per_second;
+    let attention = attention(shape, context) / rate(DECODE_ATTENTION_PER_THREAD, speeds);
     weights + moved + attention + shape.layers as f64 * SECONDS_PER_LAYER
 }
 
@@ -100,7 +101,7 @@ pub(crate) fn prompt_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, to
         })
         .sum();
     // A token attends to those before it: half of the prompt on average.
-    let attention = attention(shape) * tokens / 2.0 / rate(PROMPT_ATTENTION_PER_THREAD, speeds);
+    let attention = attention(shape, tokens as u64) / 2.0 / rate(PROMPT_ATTENTION_PER_THREAD, speeds);
     let activations = shape.layers as f64 * activations(shape);
     let between = activations * PROMPT_BYTES_PER_ACTIVATION / speeds.read_bytes_per_second;
     weights / speeds.prompt_weights_per_second
@@ -109,9 +110,10 @@ pub(crate) fn prompt_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, to
         + shape.layers as f64 * SECONDS_PER_LAYER / tokens
 }
 
-/// Numbers of keys and values that a token looks at, for each token before it. Every query head reads its own.
-fn attention(shape: &Shape) -> f64 {
-    shape.layers as f64 * shape.heads as f64 * (shape.key_length as f64 + shape.value_length as f64)
+/// Numbers of keys and values that the last of `context` tokens looks at. Every query head reads its own.
+fn attention(shape: &Shape, context: u64) -> f64 {
+    let seen = shape.kept.seen(context) as f64;
+    seen * shape.heads as f64 * (shape.key_length as f64 + shape.value_length as f64)
 }
 
 /// Numbers of a layer's states, of one token.

@@ -19,12 +19,11 @@ impl Cache {
     pub fn of(shape: &Shape, context: u64) -> Self {
         const FLOAT_BYTES: u64 = 2;
         let tokens = context.div_ceil(BLOCK).saturating_mul(BLOCK);
-        let bytes = |length| product(&[shape.kv_heads, length, tokens, FLOAT_BYTES]);
-        let keys = bytes(shape.key_length);
-        let values = bytes(shape.value_length);
+        let of_token = |length| product(&[shape.kv_heads, length, FLOAT_BYTES]);
+        let (key, value) = (of_token(shape.key_length), of_token(shape.value_length));
         Self {
-            bytes: product(&[shape.layers, keys.saturating_add(values)]),
-            growing: keys.max(values),
+            bytes: product(&[shape.kept.seen(tokens), key.saturating_add(value)]),
+            growing: product(&[tokens, key.max(value)]),
         }
     }
 

@@ -15,8 +15,7 @@ const PORTION: u64 = 256;
 /// counts below follow `forward` and `forward_attn` of `models/quantized_*.rs` line by line.
 pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
     let keys_seen = tokens;
-    // A rotating cache takes a prompt as a whole.
-    let tokens = if shape.architecture == "phi3" {
+    let tokens = if shape.reads_whole() {
         tokens
     } else {
         tokens.min(PORTION)
@@ -28,26 +27,30 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
     let keys = shape.kv_heads.saturating_mul(shape.key_length);
     let mask = |bytes_a_pair: u64| product(&[tokens, keys_seen, bytes_a_pair]);
 
-    // `make_causal_mask_matrix` in `layers_masker.rs`: bytes, then 32-bit floats of every pair. `make_swa_mask`, which Phi-3
-    // uses, has 32-bit floats twice.
-    let building_the_mask = hidden(1).saturating_add(mask(if shape.architecture == "phi3" { 8 } else { 5 }));
+    // `make_causal_mask_matrix` in `layers_masker.rs`: bytes, then 32-bit floats of every pair. `make_swa_mask`, of windows, has
+    // 32-bit floats twice, and where there are both, both stay.
+    let has_windows = shape.kept.windowed > 0;
+    let building_the_mask = hidden(1).saturating_add(mask(if has_windows { 12 } else { 5 }));
+    let masks = mask(if has_windows { 8 } else { 4 });
 
     // Queries, keys and values before and after the rotary positions; keys and values in 16 bits as they go to the cache.
     let attended = match shape.architecture.as_str() {
-        "qwen3" | "qwen3moe" => sum(&[floats(queries, 4), floats(keys, 5), halves(keys, 2)]),
+        "qwen3" | "qwen3moe" | "gemma3" | "qwen35" | "qwen35moe" => {
+            sum(&[floats(queries, 4), floats(keys, 5), halves(keys, 2)])
+        }
         "qwen2" => sum(&[floats(queries, 2), floats(keys, 3), halves(keys, 2)]),
         "phi2" | "phi3" => sum(&[floats(queries, 2), floats(keys, 4), halves(keys, 2)]),
         _ => sum(&[floats(queries, 2), floats(keys, 3), halves(keys, 2)]),
     };
-    // `attention` in `worker/attention/src/tensors.rs`. A mask that is not causal, as Phi-3's, is copied.
-    let of_mask = mask(if shape.architecture == "phi3" { 8 } else { 4 });
-    let attention = sum(&[hidden(2), attended, floats(queries, 1), of_mask]);
+    // `attention` in `worker/attention/src/tensors.rs`. A mask that is not causal, as that of a window, is copied.
+    let of_mask = if has_windows { mask(4) } else { 0 };
+    let attention = sum(&[hidden(2), attended, floats(queries, 1), masks, of_mask]);
     let projection = sum(&[
         hidden(3),
         attended,
         floats(queries, 2),
         quantised(tokens, queries),
-        mask(4),
+        masks,
     ]);
 
     // Five hidden states are alive in a layer, and the feed-forward part's own result makes six.
@@ -59,7 +62,7 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
     // Each expert sees the tokens that ask it; in the worst case all of a prompt ask the same. Where experts lie in one
     // tensor, what all of them give to a token is held at once (`worker/src/experts.rs`), and each is weighed.
     let asked = match (shape.architecture.as_str(), shape.experts) {
-        ("qwen3moe", Some(experts)) => experts.used,
+        ("qwen3moe" | "qwen35moe" | "deepseek2", Some(experts)) => experts.used,
         _ => 1,
     };
     let given = if asked > 1 {
@@ -73,7 +76,7 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
         given,
         floats(width, wide),
         quantised(tokens, shape.feed_forward),
-        mask(4),
+        masks,
     ]);
 
     building_the_mask.max(attention).max(projection).max(feed_forward)

@@ -4,7 +4,7 @@ use hearth_engine::protocol::Quantisation;
 use hearth_gguf::TensorType;
 use hearth_safetensors::{Checkpoint, Tensor};
 
-use super::{Experts, Matrices, Role, Shape, Weights};
+use super::{Experts, Kept, Matrices, Role, Shape, Weights};
 use crate::{Reason, product};
 
 /// ggml's numbers of types.
@@ -41,9 +41,10 @@ pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation
     });
     let trained_context = number("max_position_embeddings").unwrap_or(8192);
     let vocabulary = needed("vocab_size")?;
+    let layers = needed("num_hidden_layers")?;
     Ok(Shape {
         architecture: family.to_owned(),
-        layers: needed("num_hidden_layers")?,
+        layers,
         embedding,
         feed_forward: number("moe_intermediate_size")
             .or_else(|| number("intermediate_size"))
@@ -58,7 +59,12 @@ pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation
         trained_context,
         reliable_context: trained_context,
         experts,
-        sliding_window: number("sliding_window"),
+        kept: Kept::of(
+            family,
+            layers,
+            number("sliding_window"),
+            number("full_attention_interval").or_else(|| number("sliding_window_pattern")),
+        ),
         weights: weights(model, quantisation, experts.is_some()),
         estimated: false,
         vocabulary_hash: None,
@@ -119,6 +125,7 @@ fn matrix(role: Role, tensor: &Tensor, quantisation: Option<Quantisation>) -> Ma
     Matrices {
         role,
         tensor_type,
+        halves: false,
         tiled: matches!(kind, Q8_0 | Q4_K | Q5_K | Q6_K) && columns.is_multiple_of(256),
         weights,
         bytes: tensor_type.bytes(weights).unwrap_or(u64::MAX),

@@ -6,7 +6,7 @@ use hearth_engine::support;
 use hearth_gguf::Value;
 
 use super::estimated::{self, Mix};
-use super::{Experts, Shape, Weights};
+use super::{Experts, Kept, Shape, Weights};
 use crate::Reason;
 
 /// Llama 3.1 and later stretched 8,192 tokens to 131,072 with factors that no metadata tells of; in the file they are
@@ -29,12 +29,13 @@ pub struct Dimensions {
     merges: u64,
     trained_context: u64,
     pub experts: Option<Experts>,
-    sliding_window: Option<u64>,
+    kept: Kept,
     rotary_base: Option<f64>,
     scaling: Option<Scaling>,
 }
 
-/// Architectures whose contexts the engine stretches as their files say (`worker/patches/mistralrs-core/rope.patch`).
+/// Architectures whose contexts the engine stretches as their files say (`worker/patches/mistralrs-core/rope.patch`), besides
+/// those that run as classes, which are refused where it does not.
 const STRETCHED: [&str; 5] = ["llama", "mistral3", "qwen2", "qwen3", "qwen3moe"];
 
 /// What metadata says of how the context was stretched.
@@ -76,10 +77,38 @@ impl Dimensions {
         let (embedding, heads) = (needed("embedding_length")?, needed("attention.head_count")?);
         let default_length = (embedding / heads).max(1);
         let key_length = number("attention.key_length").unwrap_or(default_length).max(1);
+        let value_length = number("attention.value_length").unwrap_or(default_length).max(1);
+        // What DeepSeek's keys and values are made of is kept as what they are, one for each query.
+        let made = number("attention.kv_lora_rank").map(|_| {
+            let key = number("attention.key_length_mla").unwrap_or(key_length);
+            (
+                heads,
+                key,
+                number("attention.value_length_mla").unwrap_or(value_length),
+            )
+        });
+        let (kv_heads, key_length, value_length) =
+            made.unwrap_or((needed("attention.head_count_kv")?, key_length, value_length));
+        // Layers that guess tokens ahead are not run.
+        let guessing = number("nextn_predict_layers").unwrap_or(0);
+        let layers = needed("block_count")?.saturating_sub(guessing).max(1);
+        let trained_context = needed("context_length")?;
+        // `worker/src/translation/config.rs`: as long as the context a window is none, but where Phi's positions change with the
+        // length of the text, so that nothing can be taken back.
+        let changes = architecture == "phi3"
+            && number("rope.scaling.original_context_length")
+                .is_some_and(|original| original < trained_context);
+        let window =
+            number("attention.sliding_window").filter(|window| (1..trained_context).contains(window));
+        let kept = Kept::of(
+            architecture,
+            layers,
+            window.or(changes.then_some(trained_context)),
+            number("full_attention_interval").or_else(|| number("attention.sliding_window_pattern")),
+        );
         let vocabulary = length("tokenizer.ggml.tokens")
             .or_else(|| number("vocab_size"))
             .unwrap_or_else(|| usual_vocabulary(architecture, float("rope.freq_base")));
-        // Phi-3's files name no type.
         let kind = text(&key("rope.scaling.type"));
         let scaling = (kind != Some("none")).then(|| Scaling {
             is_known: kind.is_none_or(|kind| matches!(kind, "linear" | "yarn")),
@@ -93,27 +122,28 @@ impl Dimensions {
                 used: number("expert_used_count").unwrap_or(count).clamp(1, count),
             });
         Ok(Self {
-            layers: needed("block_count")?,
+            layers,
             embedding,
             feed_forward: number("expert_feed_forward_length")
                 .or_else(|| number("feed_forward_length"))
                 .unwrap_or_else(|| embedding.saturating_mul(4)),
             heads,
-            kv_heads: needed("attention.head_count_kv")?,
+            kv_heads,
             key_length,
-            value_length: number("attention.value_length").unwrap_or(default_length).max(1),
+            value_length,
             rotary_length: number("rope.dimension_count").unwrap_or(key_length),
             vocabulary,
             // The merges follow the tokens in the file, so whoever has the tokens' count may not have theirs. Small
             // vocabularies are SentencePiece's, which has none.
-            merges: length("tokenizer.ggml.merges").unwrap_or(if vocabulary > 40_000 {
-                vocabulary
-            } else {
-                0
+            merges: length("tokenizer.ggml.merges").unwrap_or(match vocabulary {
+                // Made of the tokens (`worker/src/tokenizer.rs`): Gemma 3's 262,144 fall apart in 514,906 ways.
+                _ if architecture.starts_with("gemma") => vocabulary.saturating_mul(2),
+                40_001.. => vocabulary,
+                _ => 0,
             }),
-            trained_context: needed("context_length")?,
+            trained_context,
             experts,
-            sliding_window: number("attention.sliding_window").filter(|window| *window > 0),
+            kept,
             rotary_base: float("rope.freq_base"),
             scaling,
             architecture: architecture.to_owned(),
@@ -138,7 +168,7 @@ impl Dimensions {
             merges: vocabulary,
             trained_context: 40_960,
             experts: None,
-            sliding_window: None,
+            kept: Kept::everything(layers),
             rotary_base: None,
             scaling: None,
         }
@@ -159,6 +189,9 @@ impl Dimensions {
     /// `has_factors`: the file holds factors for the rotary positions.
     fn reliable_context(&self, has_factors: bool) -> u64 {
         let trained = self.trained_context;
+        if support::class(&self.architecture).is_some() {
+            return trained;
+        }
         let is_known = self.scaling.as_ref().is_none_or(|scaling| scaling.is_known);
         if is_known && STRETCHED.contains(&self.architecture.as_str()) {
             return trained;
@@ -191,7 +224,7 @@ impl Dimensions {
             merges: self.merges,
             trained_context: self.trained_context,
             experts: self.experts,
-            sliding_window: self.sliding_window,
+            kept: self.kept,
             weights,
             estimated: false,
             vocabulary_hash,
@@ -204,6 +237,12 @@ fn usual_vocabulary(architecture: &str, rotary_base: Option<f64>) -> u64 {
     match architecture {
         "qwen2" | "qwen3" | "qwen3moe" => 151_936,
         "mistral3" => 131_072,
+        "gemma2" => 256_000,
+        "gemma3" => 262_144,
+        "glm4" => 151_552,
+        "qwen35" | "qwen35moe" => 248_320,
+        "deepseek2" => 102_400,
+        "smollm3" => 128_256,
         "phi2" => 51_200,
         "starcoder2" => 49_152,
         "llama" if rotary_base == Some(LLAMA_3_BASE) => 128_256,

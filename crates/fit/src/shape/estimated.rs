@@ -1,5 +1,6 @@
 //! The weights inferred from a file's size.
 
+use hearth_engine::support;
 use hearth_gguf::TensorType;
 
 use super::{Dimensions, Matrices, Role, Weights};
@@ -94,10 +95,11 @@ fn count(of: &Dimensions) -> Counts {
     let layers = product(&[attention.saturating_add(dense), of.layers]);
     let table = product(&[of.vocabulary, of.embedding]);
     // No metadata tells whether the output shares the embeddings. Of published models those do whose table is a larger
-    // part of them: Qwen3 4B with 9.7 %, and not Qwen3 8B with 7.6 %. Where the engine needs an output, it is there.
+    // part of them: Qwen3 4B with 9.7 %, and not Qwen3 8B with 7.6 %; Gemma always does. Where the engine needs an output, it is there.
     let all = sum(&[layers, experts, table]);
-    let needs_output = matches!(of.architecture.as_str(), "phi2" | "phi3" | "starcoder2");
-    let tied = !needs_output && u128::from(table) * 1000 >= u128::from(all) * 87;
+    let needs_output = matches!(of.architecture.as_str(), "phi2" | "starcoder2");
+    let is_gemma = of.architecture.starts_with("gemma");
+    let tied = is_gemma || !needs_output && u128::from(table) * 1000 >= u128::from(all) * 87;
     Counts {
         layers,
         experts,
@@ -108,6 +110,7 @@ fn count(of: &Dimensions) -> Counts {
 
 /// `factor` stretches the layers.
 fn build(of: &Dimensions, counts: &Counts, mix: Mix, factor: f64) -> Weights {
+    let is_translated = support::class(&of.architecture).is_some();
     let mut matrices = Vec::new();
     let mut add = |role, kind, weights: u64| {
         if weights > 0 {
@@ -115,6 +118,7 @@ fn build(of: &Dimensions, counts: &Counts, mix: Mix, factor: f64) -> Weights {
                 role,
                 tensor_type: TensorType::from_id(kind),
                 tiled: kind != F32 && kind != F16,
+                halves: kind == F16 && role != Role::Expert && is_translated,
                 weights,
                 bytes: bytes(kind, weights),
             });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hearth_engine::support::FLOAT_TYPES;
+use hearth_engine::support::{self, FLOAT_TYPES};
 use hearth_gguf::{Header, Tensor};
 
 use super::{Dimensions, Matrices, Role, Weights};
@@ -15,8 +15,13 @@ pub fn weights(header: &Header, dimensions: &Dimensions) -> Weights {
     let mut weights = Weights::default();
     let mut matrices = Vec::new();
     let mut unstacking: BTreeMap<&str, u64> = BTreeMap::new();
+    let is_translated = support::class(&dimensions.architecture).is_some();
     let has_output = header.tensors.iter().any(|tensor| tensor.name == "output.weight");
-    for tensor in &header.tensors {
+    for tensor in header
+        .tensors
+        .iter()
+        .filter(|tensor| is_run(&tensor.name, dimensions.layers))
+    {
         let numbers = tensor.weights().unwrap_or(u64::MAX);
         let bytes = tensor.bytes().unwrap_or(u64::MAX);
         if tensor.name == EMBEDDINGS {
@@ -24,7 +29,7 @@ pub fn weights(header: &Header, dimensions: &Dimensions) -> Weights {
             weights.embedding_bytes = bytes;
             weights.tied = !has_output;
             if weights.tied {
-                matrices.push(matrix(tensor, Role::Output, numbers, bytes));
+                matrices.push(matrix(tensor, Role::Output, numbers, bytes, is_translated));
             }
         } else if tensor.shape.len() < 2 {
             weights.vector_weights = weights.vector_weights.saturating_add(numbers);
@@ -35,7 +40,7 @@ pub fn weights(header: &Header, dimensions: &Dimensions) -> Weights {
                 _ if is_expert && dimensions.experts.is_some() => Role::Expert,
                 _ => Role::Layer,
             };
-            matrices.push(matrix(tensor, role, numbers, bytes));
+            matrices.push(matrix(tensor, role, numbers, bytes, is_translated));
             if tensor.name.contains("_exps.") && dimensions.architecture == "llama" {
                 // `models/quantized_llama.rs` makes 32-bit floats of a layer's three tensors, cuts them into experts, and
                 // quantises each anew.
@@ -50,6 +55,17 @@ pub fn weights(header: &Header, dimensions: &Dimensions) -> Weights {
     weights
 }
 
+/// Whether the tensor is neither of a layer behind the last one that is run nor of what sees, which some files hold as well.
+fn is_run(name: &str, layers: u64) -> bool {
+    if name.starts_with("v.") || name.starts_with("mm.") {
+        return false;
+    }
+    let layer = name.strip_prefix("blk.").and_then(|rest| rest.split('.').next());
+    layer
+        .and_then(|layer| layer.parse().ok())
+        .is_none_or(|layer: u64| layer < layers)
+}
+
 /// Older files hold each expert in tensors of its own: `blk.0.ffn_gate.7.weight`.
 fn is_single_expert(name: &str) -> bool {
     let mut parts = name.rsplit('.');
@@ -59,12 +75,16 @@ fn is_single_expert(name: &str) -> bool {
             .is_some_and(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn matrix(tensor: &Tensor, role: Role, weights: u64, bytes: u64) -> Matrices {
+/// `is_translated`: for the class of a family.
+fn matrix(tensor: &Tensor, role: Role, weights: u64, bytes: u64, is_translated: bool) -> Matrices {
     let side = |at: usize| tensor.shape.get(at).copied().unwrap_or(1);
     let is_float = FLOAT_TYPES.contains(&tensor.tensor_type.name().as_str());
     Matrices {
         role,
         tensor_type: tensor.tensor_type,
+        halves: is_translated
+            && role != Role::Expert
+            && matches!(tensor.tensor_type.name().as_str(), "F16" | "BF16"),
         tiled: !is_float && side(0).is_multiple_of(256) && side(1).is_multiple_of(16),
         weights,
         bytes,

@@ -115,16 +115,17 @@ proptest! {
 
     #[test]
     fn a_hostile_header_gets_an_answer(
-        numbers in proptest::collection::vec(any_number(), 13),
+        numbers in proptest::collection::vec(any_number(), 15),
         dimensions in proptest::collection::vec(proptest::collection::vec(any_number(), 0..4), 4),
         kinds in proptest::collection::vec(0_u32..45, 4),
-        architecture in proptest::sample::select(vec!["llama", "mistral3", "phi2", "phi3", "qwen2", "qwen3", "starcoder2", "qwen3moe", ""]),
+        architecture in proptest::sample::select(vec!["llama", "mistral3", "phi2", "phi3", "qwen2", "qwen3", "starcoder2", "qwen3moe", "gemma3", "qwen35", "deepseek2", ""]),
         speed in any::<f64>(),
     ) {
         let keys = [
             "block_count", "embedding_length", "context_length", "attention.head_count", "attention.head_count_kv",
             "feed_forward_length", "rope.dimension_count", "attention.key_length", "expert_count", "expert_used_count",
-            "attention.sliding_window", "rope.scaling.original_context_length",
+            "attention.sliding_window", "rope.scaling.original_context_length", "full_attention_interval",
+            "nextn_predict_layers", "attention.kv_lora_rank",
         ];
         let mut metadata: std::collections::BTreeMap<String, Value> = keys
             .iter()

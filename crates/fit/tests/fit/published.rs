@@ -27,6 +27,8 @@ pub struct Published {
     pub factors: bool,
     /// Experts, and how many a token asks.
     pub experts: Option<(u64, u64)>,
+    /// Tokens that layers with a window see.
+    pub window: Option<u64>,
 }
 
 #[rustfmt::skip]
@@ -37,7 +39,7 @@ const fn row(
 ) -> Published {
     Published {
         name, architecture, layers, embedding, feed_forward, heads, kv_heads, head, vocabulary, context, rotary_base,
-        tied, factors: false, experts: None,
+        tied, factors: false, experts: None, window: None,
     }
 }
 
@@ -48,17 +50,27 @@ const fn with_factors(published: Published) -> Published {
     }
 }
 
+const fn with_window(window: u64, published: Published) -> Published {
+    Published {
+        window: Some(window),
+        ..published
+    }
+}
+
 #[rustfmt::skip]
-pub const MODELS: [Published; 14] = [
+pub const MODELS: [Published; 17] = [
     row("Qwen3 0.6B", "qwen3", 28, 1024, 3072, 16, 8, 128, 151_936, 40_960, 1e6, true),
     with_factors(row("Llama 3.2 1B", "llama", 16, 2048, 8192, 32, 8, 64, 128_256, 131_072, 5e5, true)),
     with_factors(row("Llama 3.2 3B", "llama", 28, 3072, 8192, 24, 8, 128, 128_256, 131_072, 5e5, true)),
     row("Phi-3 mini 4k", "phi3", 32, 3072, 8192, 32, 32, 96, 32_064, 4096, 1e4, false),
+    with_window(1024, row("Gemma 3 4B", "gemma3", 34, 2560, 10_240, 8, 4, 256, 262_144, 131_072, 1e6, true)),
     row("Qwen3 4B", "qwen3", 36, 2560, 9728, 32, 8, 128, 151_936, 40_960, 1e6, true),
     row("Mistral 7B 0.3", "llama", 32, 4096, 14_336, 32, 8, 128, 32_768, 32_768, 1e6, false),
     row("Qwen2.5 7B", "qwen2", 28, 3584, 18_944, 28, 4, 128, 152_064, 32_768, 1e6, false),
     with_factors(row("Llama 3.1 8B", "llama", 32, 4096, 14_336, 32, 8, 128, 128_256, 131_072, 5e5, false)),
     row("Qwen3 8B", "qwen3", 36, 4096, 12_288, 32, 8, 128, 151_936, 40_960, 1e6, false),
+    with_window(4096, row("Gemma 2 9B", "gemma2", 42, 3584, 14_336, 16, 8, 256, 256_000, 8192, 1e4, true)),
+    with_window(1024, row("Gemma 3 12B", "gemma3", 48, 3840, 15_360, 16, 8, 256, 262_144, 131_072, 1e6, true)),
     row("Phi-4", "phi3", 40, 5120, 17_920, 40, 10, 128, 100_352, 16_384, 2.5e5, false),
     row("Mistral Small 24B", "llama", 40, 5120, 32_768, 32, 8, 128, 131_072, 32_768, 1e8, false),
     row("Qwen3 32B", "qwen3", 64, 5120, 25_600, 64, 8, 128, 151_936, 40_960, 1e6, false),
@@ -126,7 +138,7 @@ impl Published {
             of_layer("attn_norm", &[wide], 0);
             of_layer("ffn_norm", &[wide], 0);
             of_layer("attn_output", &[queries, wide], most);
-            if self.architecture == "phi3" {
+            if matches!(self.architecture, "phi2" | "phi3") {
                 of_layer("attn_qkv", &[wide, queries + 2 * keys], most);
                 of_layer("ffn_up", &[wide, 2 * ffn], most);
                 of_layer("ffn_down", &[ffn, wide], down);
@@ -188,6 +200,9 @@ impl Published {
         }
         number("attention.layer_norm_rms_epsilon", Value::Float(1e-5));
         number("rope.freq_base", Value::Float(self.rotary_base));
+        if let Some(window) = self.window {
+            number("attention.sliding_window", Value::Unsigned(window));
+        }
         if let Some((count, used)) = self.experts {
             number("expert_count", Value::Unsigned(count));
             number("expert_used_count", Value::Unsigned(used));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::published::{F16, GB, IQ4_XS, MODELS, Q4_K, Q6_K, Q8_0, machine, model, speeds};
+use crate::published::{F16, GB, IQ4_XS, MODELS, Published, Q4_K, Q6_K, Q8_0, machine, model, speeds};
 use hearth_fit::{
     Basis, Built, Label, Measured, Plan, Reason, Shape, decode_speed, four_bit_bytes, prompt_speed,
     quick_label, same_vocabulary, verdict,
@@ -79,6 +79,7 @@ fn the_parts_of_memory() {
         "Llama 3.2 1B",
         "Qwen3 4B",
         "Llama 3.1 8B",
+        "Gemma 3 4B",
         "Phi-3 mini 4k",
         "Mixtral 8x7B",
     ] {
@@ -197,11 +198,14 @@ fn what_was_measured_of_the_worker_is_predicted_within_a_twentieth() {
 fn what_the_engine_cannot_run_is_refused_in_a_sentence() {
     let refused = |header| Shape::of(&header).unwrap_err();
     let qwen = model("Qwen3 4B");
-    assert!(matches!(refused(model("Phi-4").q4_k_m()), Reason::Misfit { .. }));
+    let phi2 = Published {
+        architecture: "phi2",
+        ..model("Phi-3 mini 4k")
+    };
     assert!(matches!(
         refused(
-            crate::published::Published {
-                architecture: "gemma3",
+            Published {
+                architecture: "cohere2",
                 ..qwen
             }
             .q4_k_m()
@@ -214,10 +218,32 @@ fn what_the_engine_cannot_run_is_refused_in_a_sentence() {
             tensor_type: "IQ4_XS".to_owned()
         }
     );
-    assert!(matches!(
-        refused(model("Phi-3 mini 4k").header(F16, F16)),
-        Reason::Misfit { .. }
-    ));
+    assert!(matches!(refused(phi2.header(F16, F16)), Reason::Misfit { .. }));
+    let said_of_gemma = |key: &str, value: Value| {
+        let mut header = model("Gemma 3 4B").q4_k_m();
+        header.metadata.insert(format!("gemma3.{key}"), value);
+        header
+            .metadata
+            .insert("gemma3.rope.scaling.factor".to_owned(), Value::Float(4.0));
+        refused(header)
+    };
+    let yarn = said_of_gemma("rope.scaling.type", Value::Text("yarn".to_owned()));
+    assert!(matches!(yarn, Reason::Misfit { .. }));
+    let layers = said_of_gemma("block_count", Value::Unsigned(u64::from(u32::MAX)));
+    assert!(matches!(layers, Reason::Misfit { .. }));
+    for key in ["attention.key_length", "rope.dimension_count"] {
+        let long = said_of_gemma(key, Value::Unsigned(1 << 40));
+        assert!(matches!(long, Reason::Misfit { .. }), "{key}");
+    }
+    let mut narrow = model("Gemma 3 4B").q4_k_m();
+    for tensor in narrow
+        .tensors
+        .iter_mut()
+        .filter(|tensor| tensor.name == "blk.7.attn_q.weight")
+    {
+        tensor.shape[0] -= 1;
+    }
+    assert!(matches!(refused(narrow), Reason::Misfit { .. }));
     let without = |key: &str| {
         let mut header = qwen.q4_k_m();
         header.metadata.remove(key);
@@ -233,10 +259,10 @@ fn what_the_engine_cannot_run_is_refused_in_a_sentence() {
         }
         assert!(matches!(refused(header), Reason::Misfit { .. }));
     }
-    let mut tied = model("Phi-3 mini 4k").q4_k_m();
+    let mut tied = phi2.q4_k_m();
     tied.tensors.retain(|tensor| tensor.name != "output.weight");
     assert!(matches!(refused(tied), Reason::Missing { .. }));
-    for reason in [refused(model("Phi-4").q4_k_m()), without("qwen3.block_count")] {
+    for reason in [yarn, layers, without("qwen3.block_count")] {
         let sentence = reason.to_string();
         assert!(sentence.ends_with('.') && !sentence.contains(".."), "{sentence}");
     }
@@ -310,7 +336,7 @@ fn a_search_result_is_judged_by_its_parameters() {
         Label::TooBig
     );
     assert_eq!(
-        quick_label(&computer, Built::Architecture("gemma3"), 1_000_000_000, CONTEXT),
+        quick_label(&computer, Built::Architecture("cohere2"), 1_000_000_000, CONTEXT),
         Label::EngineCannot
     );
     assert_eq!(
