@@ -20,7 +20,7 @@ use super::{BenchOptions, Metrics};
 use crate::worker;
 
 /// Shape, quantisation and context in tokens: small and large ones, short and long ones.
-const CASES: [(&str, usize); 13] = [
+const CASES: [(&str, usize); 15] = [
     ("qwen3-0.6b-q4_k_m", 512),
     ("llama-1b-q4_k_m", 1024),
     ("qwen3-0.6b-q8_0", 1024),
@@ -34,6 +34,8 @@ const CASES: [(&str, usize); 13] = [
     ("qwen3-1.7b-q4_k_m", 768),
     ("llama-3b-q4_k_m", 512),
     ("llama-3b-q4_k_m", 1024),
+    ("gemma3-4b-q4_k_m", 512),
+    ("gemma3-4b-q4_k_m", 2048),
 ];
 /// Cases of a quick run: one of each kind.
 const QUICK: usize = 4;
@@ -43,7 +45,7 @@ const REPLY: usize = 32;
 #[derive(Parser)]
 #[command(name = "cargo xtask bench fit --")]
 struct Arguments {
-    /// Four cases of the thirteen, and none of safetensors.
+    /// Four cases of the fifteen, and none of safetensors.
     #[arg(long)]
     quick: bool,
     /// Models of the cases to measure, separated by commas.

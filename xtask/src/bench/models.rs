@@ -20,7 +20,7 @@ pub struct BenchModel {
     usual: bool,
 }
 
-static MODELS: [BenchModel; 7] = [
+static MODELS: [BenchModel; 8] = [
     BenchModel {
         name: "llama-1b-q4_k_m",
         shape: Shape::LLAMA_1B,
@@ -60,6 +60,12 @@ static MODELS: [BenchModel; 7] = [
     BenchModel {
         name: "qwen3-1.7b-q4_k_m",
         shape: Shape::QWEN3_1_7B,
+        quantisation: Quantisation::Q4KM,
+        usual: false,
+    },
+    BenchModel {
+        name: "gemma3-4b-q4_k_m",
+        shape: Shape::GEMMA3_4B,
         quantisation: Quantisation::Q4KM,
         usual: false,
     },
