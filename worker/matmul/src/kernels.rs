@@ -14,6 +14,7 @@ macro_rules! kernel {
             weights: &[u8],
             row_bytes: usize,
             bytes: usize,
+            ahead: usize,
             acts: Acts,
             out: &mut Products,
         ) {
@@ -22,6 +23,7 @@ macro_rules! kernel {
                 for (index, panel) in blocks.chunks(PANEL).enumerate() {
                     let mut totals = [$zero(); ROWS];
                     for (place, block) in panel.iter().enumerate() {
+                        fetch(block, ahead);
                         // SAFETY: a row of activations has as many blocks from here on as one of weights.
                         unsafe { $add(&mut totals, acts, index * PANEL + place, block) };
                     }
@@ -70,6 +72,17 @@ macro_rules! kernels_of {
     };
 }
 pub(crate) use kernels_of;
+
+/// Asks memory for what lies `ahead` bytes behind a block. What processors guess themselves ends with a page, and with several
+/// rows of activations to a block they see too few blocks ahead.
+#[inline(always)]
+pub(crate) fn fetch(block: &[u8], ahead: usize) {
+    for line in (0..block.len()).step_by(64) {
+        let at = block.as_ptr().wrapping_add(ahead + line);
+        // SAFETY: every x86-64 has SSE, and what is asked for need not be there.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+    }
+}
 
 /// The `chunk`th eight activations of a block.
 #[inline(always)]

@@ -23,6 +23,11 @@ const UNPACKED: usize = 4;
 /// cache: 20 KiB of 32.
 pub(crate) const PANEL: usize = 8;
 
+/// Bytes of activations beside which whole rows of weights pass: they need not all fit a core's first cache, but nearly.
+const NEAR: usize = 56 << 10;
+/// How far ahead weights are asked for, bytes, where whole rows pass.
+const AHEAD: usize = 4096;
+
 /// Products of some rows of weights with one tile of activations.
 pub(crate) type Products = [[f32; PIECE]; TILE];
 
@@ -74,9 +79,9 @@ impl Acts {
 /// # Safety
 /// The processor has what the kernel was compiled for; `weights` begins with the first of the blocks in the first row and
 /// holds the last one in the last; rows are `row_bytes` apart and have `bytes` that count; `acts` begins with the first of
-/// the blocks and has the kernel's number of rows.
+/// the blocks and has the kernel's number of rows. Memory is asked for what lies `ahead` bytes behind each block.
 pub(crate) type Kernel =
-    unsafe fn(weights: &[u8], row_bytes: usize, bytes: usize, acts: Acts, out: &mut Products);
+    unsafe fn(weights: &[u8], row_bytes: usize, bytes: usize, ahead: usize, acts: Acts, out: &mut Products);
 
 /// The kernels for a kind of weights.
 #[derive(Clone, Copy)]
@@ -188,8 +193,12 @@ impl<'a> Matrix<'a> {
             // The rows of the result lie far apart: single numbers would be written through the caches one by one.
             let mut products: Products = [[0.0; PIECE]; TILE];
             // With one tile the weights pass once, and whole rows are how memory likes to be read. With several they stay
-            // near, and it is the activations that must fit the first cache.
-            let at_once = if many <= tile { activations.width } else { PANEL };
+            // near, and it is the activations that must fit the first cache. Then the next row but one is asked for.
+            let whole = many <= tile && taken * activations.width * size_of::<Block>() <= NEAR;
+            let (at_once, ahead) = match whole {
+                true => (activations.width, AHEAD),
+                false => (PANEL, 2 * self.row_bytes),
+            };
             for start in (0..activations.width).step_by(at_once) {
                 let blocks = at_once.min(activations.width - start);
                 let acts = Acts::new(activations, first, taken, start);
@@ -202,6 +211,7 @@ impl<'a> Matrix<'a> {
                         weights,
                         self.row_bytes,
                         blocks * self.block_bytes,
+                        ahead,
                         acts,
                         &mut products,
                     );

@@ -12,7 +12,7 @@ use core::arch::x86_64::*;
 use crate::activations::{Block, Order};
 use crate::avx512::{finish, load64, sums_of};
 use crate::blocks::{Kind, scales_and_minima};
-use crate::kernels::{for_rows, half, kernel, load16, load32};
+use crate::kernels::{fetch, for_rows, half, kernel, load16, load32};
 use crate::multiply::{Acts, Kernel, Kernels, PANEL, PIECE, Products};
 use crate::packed::{Many, ManyKernel, Pack, SideBySide};
 
