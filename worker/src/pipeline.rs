@@ -262,6 +262,14 @@ impl ChatPipeline {
             self.ended = Some((*seq.id(), state));
         }
         let accepted = run.accepted();
+        tracing::trace!(
+            tokens = portion.len(),
+            accepted,
+            seconds,
+            choosing = start.elapsed().as_secs_f64() - seconds,
+            drafting = draft.drafting,
+            "pass"
+        );
         self.target.rewind(text.len() + accepted)?;
         if rest.len() == 1 && !is_prompt {
             self.pace.record(Pass {
