@@ -19,6 +19,7 @@ mod meter;
 mod pipeline;
 mod preflight;
 mod progress;
+mod quantise;
 mod reader;
 mod reply;
 mod session;
@@ -45,6 +46,7 @@ fn main() {
 
     matmul::install();
     experts::install();
+    quantise::install();
     tokenizer::install();
     let (requests, outbox) = connection::open();
     outbox.send(Event::Hello {

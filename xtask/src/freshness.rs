@@ -28,11 +28,12 @@ const UNDER_THE_ENGINE: [&str; 5] = [
 
 /// The rest of what cargo compiles. Cheap to build, and it may bake its own folder's path in, so
 /// it is built again whenever another clone had the target folder last.
-const OWN_SOURCES: [&str; 8] = [
+const OWN_SOURCES: [&str; 9] = [
     "crates",
     "src-tauri",
     "tests",
     "worker/matmul",
+    "worker/quantise",
     "worker/speculation",
     "worker/src",
     "worker/tests",
