@@ -46,6 +46,8 @@ const COMMANDS: &[&str] = &[
     "price_model",
     "verify_model",
     "set_quantisation",
+    "keep_quantised",
+    "drop_quantised",
     "set_speculation",
     "measure_speculation",
     "stop_measuring",

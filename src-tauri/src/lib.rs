@@ -78,6 +78,8 @@ pub fn run() -> ExitCode {
             speculation::measure_speculation,
             speculation::stop_measuring,
             library::set_quantisation,
+            library::keep_quantised,
+            library::drop_quantised,
             library::preview_delete,
             library::delete_model,
             account::hub_account,

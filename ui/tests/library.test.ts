@@ -87,6 +87,33 @@ test("what is shortened while it is read can be shortened to something else", as
   expect(fake.setQuantisation).toHaveBeenLastCalledWith("llama", null);
 });
 
+test("what is shortened while it is read can be kept, stopped and removed", async () => {
+  const mine = entry(llama, { verdict: verdict(), quantisedCopy: { state: "offered", bytes: 1.2e9 } });
+  await openPage([mine, entry(bard)]);
+  expect(within(item("bard")).queryByTestId("quantised-copy")).toBeNull();
+  expect(item("llama")).toHaveTextContent("takes 1.20 GB more of the disk");
+  fake.keepQuantised.mockResolvedValue();
+  await userEvent.click(screen.getByRole("button", { name: "Keep Llama 3.2 3B quantised" }));
+  expect(fake.keepQuantised).toHaveBeenCalledExactlyOnceWith("llama");
+
+  await emit({ type: "library", entries: [{ ...mine, quantisedCopy: { state: "keeping", fraction: 0.5 } }] });
+  expect(screen.getByRole("progressbar", { name: "Keeping Llama 3.2 3B quantised" })).toHaveAttribute(
+    "aria-valuenow",
+    "50",
+  );
+  fake.dropQuantised.mockResolvedValue();
+  await userEvent.click(screen.getByRole("button", { name: "Stop keeping Llama 3.2 3B quantised" }));
+  expect(fake.dropQuantised).toHaveBeenCalledExactlyOnceWith("llama");
+
+  const kept = { state: "kept", bytes: 1.2e9, quantisation: "Q4_K" } as const;
+  await emit({ type: "library", entries: [{ ...mine, quantisedCopy: { ...kept, used: true } }] });
+  expect(item("llama")).toHaveTextContent("Kept quantised to Q4_K, 1.20 GB: it starts faster.");
+  await userEvent.click(screen.getByRole("button", { name: "Remove the quantised copy of Llama 3.2 3B" }));
+  expect(fake.dropQuantised).toHaveBeenCalledTimes(2);
+  await emit({ type: "library", entries: [{ ...mine, quantisedCopy: { ...kept, used: false } }] });
+  expect(item("llama")).toHaveTextContent("not what it is shortened to now");
+});
+
 describe("checking", () => {
   test("shows how far it is, and says at the end that all is well", async () => {
     await openPage([entry(llama)]);

@@ -152,6 +152,7 @@ export const entry = (model: Model, more: Partial<LibraryEntry> = {}): LibraryEn
   quantisation: "Q4_K_M",
   quantisations: [],
   chosenQuantisation: null,
+  quantisedCopy: null,
   parameters: 3.2e9,
   repo: null,
   verdict: null,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use candle_core::quantized::GgmlDType;
 use candle_core::{D, DType, Device, IndexOp, Result, Tensor};
 use hearth_engine::protocol::Quantisation;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::reader::Reader;
 use crate::weights;
-use crate::{experts, matmul, preflight};
+use crate::{experts, matmul, preflight, quantise, uqff};
 
 /// One at a time: they share the threads that compute.
 static TURN: Mutex<()> = Mutex::new(());
@@ -93,6 +93,7 @@ fn family(name: &str, compare: Compare<'_>) -> anyhow::Result<()> {
     let _turn = TURN.lock();
     matmul::install();
     experts::install();
+    quantise::install();
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/families");
     let golden: Value = serde_json::from_slice(&fs::read(shared.join(format!("{name}.json")))?)?;
     let folder = std::env::temp_dir().join(format!("hearth-{name}-{}", std::process::id()));
@@ -125,7 +126,28 @@ fn roughly(golden: &Value, mut quantised: Reader) -> anyhow::Result<()> {
         .sqrt()?
         .to_scalar::<f32>()?;
     ensure!(away < EIGHT_BITS, "quantised, logits are {away} away");
+    let kept = keep(&files, Quantisation::Q8_0, &folder.join("kept"))?;
+    let again = load(&kept, None)?.pass(&numbers(&golden["prompt"]), 1)?.i(0)?;
+    let furthest = (again - logits)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    ensure!(
+        furthest < 1e-4,
+        "kept as UQFF, a logit is {furthest} away from what it was"
+    );
     Ok(())
+}
+
+/// Quantises a model, keeps it as UQFF in a folder, and says the files.
+fn keep(files: &[PathBuf], level: Quantisation, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let checked = preflight::check(files)?;
+    let source = checked.source(level);
+    let runtime = tokio::runtime::Runtime::new()?;
+    let parts = runtime.block_on(async {
+        let pipeline = weights::read(files.to_vec(), &checked, Some(level))?;
+        let parts = uqff::parts(pipeline, source.context("it is no model of safetensors")?).await;
+        parts.context("it has no form in UQFF")
+    })?;
+    parts.write(folder, |_| true)?;
+    fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
 }
 
 fn gguf(name: &str, golden: &Value, tensors: &BTreeMap<String, Tensor>, folder: &Path) -> anyhow::Result<()> {

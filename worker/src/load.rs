@@ -23,6 +23,7 @@ use crate::pipeline::ChatPipeline;
 use crate::preflight::{self, Checked};
 use crate::progress::Progress;
 use crate::reply::Reply;
+use crate::uqff::{self, Parts};
 use crate::weights::{self, SharedPipeline};
 
 /// A model that answers.
@@ -35,6 +36,8 @@ pub struct Model {
     pub tokenizer: Option<Arc<Tokenizer>>,
     /// The reply that it writes.
     pub reply: Arc<Mutex<Reply>>,
+    /// What it can be kept from, where it was quantised while it was read.
+    pub kept: Option<Arc<Parts>>,
 }
 
 /// Loads a model's files, reporting progress as it goes.
@@ -59,10 +62,15 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
     hearth_attention::rope::set_longest(context.unwrap_or(DEFAULT_CONTEXT));
     let all: Vec<PathBuf> = [&*files, &*draft].concat();
     let progress = Progress::report(id, &all, outbox.clone());
+    let source = quantisation.and_then(|level| checked.source(level));
     let pipeline = read(files, checked, quantisation).await?;
     if maps_files {
         memory::forget_mapped();
     }
+    let kept = match source {
+        Some(source) => uqff::parts(pipeline.clone(), source).await.map(Arc::new),
+        None => None,
+    };
     let drafter = match drafting {
         None => None,
         Some(checked) => Some(drafter(read(draft, checked, quantisation).await?, &pipeline).await?),
@@ -82,6 +90,7 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
         context,
         tokenizer,
         reply,
+        kept,
     };
     let thinks = try_template(&model).await?;
     drop(progress);

@@ -28,6 +28,7 @@ mod stop;
 mod threads;
 mod tokenizer;
 mod translation;
+mod uqff;
 mod weights;
 
 use hearth_engine::protocol::{Event, PROTOCOL_VERSION};

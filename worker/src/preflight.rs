@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
-use hearth_engine::protocol::Fault;
+use hearth_engine::protocol::{Fault, Quantisation};
 use hearth_engine::support::{self, safetensors::Class};
 use hearth_gguf::Header;
 use hearth_safetensors::Checkpoint;
+
+use crate::uqff::Source;
 
 /// A model that the engine should run.
 pub enum Checked {
     /// Of GGUF files.
     Gguf(Box<Header>),
-    /// Of safetensors.
+    /// Of safetensors, or of UQFF.
     Safetensors(Box<Checkpoint>, Class),
 }
 
@@ -23,6 +25,18 @@ impl Checked {
             Self::Safetensors(_, class) => class.family,
         }
     }
+
+    /// What a model is made from whose weights are quantised while they are read, if they are to be.
+    pub fn source(&self, level: Quantisation) -> Option<Source> {
+        match self {
+            Self::Safetensors(model, class) if model.layers.is_empty() => Some(Source {
+                files: model.files.clone(),
+                left_out: class.left_out(&model.config),
+                level,
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// Reads what the files say of themselves and refuses what the engine would fail on.
@@ -30,10 +44,11 @@ impl Checked {
 /// # Errors
 /// The first [`Fault`] found: of the files, then those of [`support::check`] or [`support::safetensors::check`].
 pub fn check(files: &[PathBuf]) -> Result<Checked, Fault> {
-    if files
-        .iter()
-        .any(|path| path.extension().is_some_and(|end| end == "safetensors"))
-    {
+    let is_checkpoint = |path: &PathBuf| {
+        let end = path.extension().unwrap_or_default();
+        end == "safetensors" || end == "uqff"
+    };
+    if files.iter().any(is_checkpoint) {
         let model = Checkpoint::open(files).map_err(Fault::from)?;
         let class = support::safetensors::check(&model)?;
         return Ok(Checked::Safetensors(Box::new(model), class));

@@ -10,6 +10,7 @@ use crate::fault::last_panic;
 use crate::generate;
 use crate::load::{Model, load};
 use crate::measure;
+use crate::uqff;
 
 /// Work that ended: the model if it still stands, and the event to end with. The event is sent once the slot is free,
 /// so that the app's next request, sent the moment it comes, is not refused.
@@ -46,6 +47,7 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
             Request::Load { id, .. }
             | Request::Generate { id, .. }
             | Request::Count { id, .. }
+            | Request::Keep { id, .. }
             | Request::Measure { id }
                 if working.is_some() =>
             {
@@ -95,6 +97,19 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                 tokio::spawn(async move {
                     let done = generate::reply(&model, id, question, &outbox, cancelled).await;
                     let _ = ended.send(after(id, model, done));
+                });
+            }
+            Request::Keep { id, folder } => {
+                let Some(model) = model.clone() else {
+                    refuse(id, Fault::NoModel);
+                    continue;
+                };
+                let (cancel, cancelled) = oneshot::channel();
+                working = Some((id, cancel));
+                let (outbox, ended) = (outbox.clone(), ended.clone());
+                tokio::spawn(async move {
+                    let kept = uqff::keep(id, model.kept.clone(), folder, &outbox, cancelled).await;
+                    let _ = ended.send(after(id, model, kept));
                 });
             }
             Request::Count { id, messages } => {

@@ -1,4 +1,4 @@
-//! Weights, read by mistral.rs from files of either kind.
+//! Weights, read by mistral.rs from files of any kind.
 //!
 //! The paths are given one by one, so mistral.rs neither asks the Hub nor picks up what another model left in the same
 //! folder.
@@ -35,7 +35,7 @@ pub fn read(
             Some(class) => {
                 let translation = Translation::begin(&files, class)?;
                 load(
-                    &*class_loader(translation.folder(), class)?,
+                    &*class_loader(translation.folder(), class, &[])?,
                     translation.paths(),
                     None,
                 )
@@ -52,7 +52,10 @@ pub fn read(
                 paths.config_filename.clone_from(path);
             }
             let folder = model.files.config.parent().unwrap_or(Path::new(""));
-            load(&*class_loader(folder, *class)?, paths, quantisation.map(isq))
+            let layers = &model.files.quantised;
+            // What lies there quantised is taken as it is.
+            let level = quantisation.filter(|_| layers.is_empty());
+            load(&*class_loader(folder, *class, layers)?, paths, level.map(isq))
         }
     }
 }
@@ -84,6 +87,8 @@ fn load(
     isq: Option<IsqType>,
 ) -> anyhow::Result<SharedPipeline> {
     let paths: Box<dyn ModelPaths> = Box::new(paths);
+    // What a model before, the one that is drafted for, was quantised to.
+    mistralrs_quant::clear_immediate_isq();
     loader.load_model_from_path(
         &paths,
         // What lies between the products; the cache keeps 16 bits all the same (patches/mistralrs-core/attention.patch).
@@ -130,13 +135,21 @@ fn gguf_paths(files: Vec<PathBuf>) -> LocalModelPaths<PathBuf> {
     }
 }
 
-fn class_loader(folder: &Path, class: Class) -> anyhow::Result<Box<dyn Loader>> {
+fn class_loader(folder: &Path, class: Class, layers: &[PathBuf]) -> anyhow::Result<Box<dyn Loader>> {
     let folder = Some(folder.display().to_string());
+    let from_uqff = (!layers.is_empty()).then(|| layers.to_vec());
     if class.sees {
-        let config = MultimodalSpecificConfig::default();
+        let config = MultimodalSpecificConfig {
+            from_uqff,
+            ..MultimodalSpecificConfig::default()
+        };
         return Ok(MultimodalLoaderBuilder::new(config, None, None, folder, None).build(None));
     }
-    NormalLoaderBuilder::new(NormalSpecificConfig::default(), None, None, folder, false, None).build(None)
+    let config = NormalSpecificConfig {
+        from_uqff,
+        ..NormalSpecificConfig::default()
+    };
+    NormalLoaderBuilder::new(config, None, None, folder, false, None).build(None)
 }
 
 fn safetensors_paths(files: &Files) -> LocalModelPaths<PathBuf> {

@@ -11,6 +11,7 @@ use tokio::sync::{RwLock, broadcast};
 use ts_rs::TS;
 
 use crate::computer::Computer;
+use crate::copies::Keeping;
 use crate::discover::OpenRepos;
 use crate::library::Shelf;
 use crate::online::Online;
@@ -82,6 +83,7 @@ pub struct App {
     pub(crate) engine_config: Arc<EngineConfig>,
     pub(crate) computer: Arc<Computer>,
     pub(crate) shelf: Arc<Shelf>,
+    pub(crate) keeping: Arc<Keeping>,
     pub(crate) open_repos: Arc<OpenRepos>,
     pub(crate) online: Arc<RwLock<Option<Online>>>,
     store: Arc<RwLock<Result<Store, ErrorReport>>>,
@@ -109,6 +111,7 @@ impl App {
             engine_config: Arc::new(engine_config),
             computer: Arc::default(),
             shelf: Arc::default(),
+            keeping: Arc::default(),
             open_repos: Arc::default(),
             online: Arc::default(),
             store: Arc::new(RwLock::new(Err(not_open))),
@@ -237,6 +240,7 @@ impl App {
         self.use_threads(settings.threads);
         self.open_speeds().await?;
         self.open_models().await?;
+        self.sweep_copies().await?;
         self.go_online(store).await
     }
 

@@ -145,7 +145,7 @@ fn fault_code(fault: &Fault) -> ErrorCode {
         Fault::Busy => ErrorCode::Busy,
         Fault::Panicked { .. } => ErrorCode::EngineDied,
         Fault::Misunderstood { .. } => ErrorCode::EngineMissing,
-        Fault::Engine { .. } => ErrorCode::Internal,
+        Fault::Engine { .. } | Fault::NotKept { .. } => ErrorCode::Internal,
     }
 }
 
@@ -209,6 +209,7 @@ impl From<LibraryError> for ErrorReport {
         let code = match &error {
             LibraryError::Damaged { .. } => ErrorCode::DownloadDamaged,
             LibraryError::Imported | LibraryError::NotOurs { .. } => ErrorCode::InvalidInput,
+            LibraryError::NoSpace { .. } => ErrorCode::DiskFull,
             _ => ErrorCode::Internal,
         };
         Self::new(code, error.to_string())

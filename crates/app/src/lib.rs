@@ -6,6 +6,7 @@ mod account;
 mod app;
 mod chats;
 mod computer;
+mod copies;
 mod discover;
 mod downloads;
 mod error;
@@ -27,6 +28,7 @@ mod thought;
 
 pub use app::{App, AppConfig, Start};
 pub use computer::{RunsWell, ThisComputer};
+pub use copies::QuantisedCopy;
 // What the verdict commands return.
 pub use hearth_fit::Verdict;
 

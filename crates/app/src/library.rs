@@ -16,8 +16,8 @@ use ts_rs::TS;
 
 use crate::discover::first_context;
 use crate::measured::model_key;
-use crate::model_files::{Fitted, read, siblings};
-use crate::{App, AppEvent, ErrorCode, ErrorReport, Model, ModelSpeculation};
+use crate::model_files::{Fitted, read, siblings, uqff_level, whole};
+use crate::{App, AppEvent, ErrorCode, ErrorReport, Model, ModelSpeculation, QuantisedCopy};
 
 /// An eye follows four times a second.
 const TELL_EVERY: Duration = Duration::from_millis(250);
@@ -51,6 +51,8 @@ pub struct LibraryEntry {
     pub damaged: bool,
     /// How its replies are speculated.
     pub speculation: ModelSpeculation,
+    /// A copy of it that starts faster; `None` for files that are taken as they are.
+    pub quantised_copy: Option<QuantisedCopy>,
 }
 
 /// What was measured while a model ran here.
@@ -194,7 +196,7 @@ impl App {
     /// What is wrong with its file, or the store's.
     pub async fn price_model(&self, id: &str, context: u64) -> Result<Verdict, ErrorReport> {
         let record = self.store().await?.model(id).await?;
-        let contents = read(paths(&record)).await?;
+        let contents = read(whole(paths(&record))).await?;
         let fitted = contents.fitted(&self.machine().await, chosen_quantisation(&record))?;
         Ok(self.judge(&record, &fitted.shape, context).await)
     }
@@ -204,7 +206,7 @@ impl App {
     /// # Errors
     /// What is wrong with the file.
     pub async fn price_file(&self, path: PathBuf, context: u64) -> Result<Verdict, ErrorReport> {
-        let contents = read(siblings(&path)).await?;
+        let contents = read(whole(siblings(&path))).await?;
         let plan = Plan { context, draft: None };
         let (machine, speeds) = (self.machine().await, self.speeds());
         let fitted = contents.fitted(&machine, None)?;
@@ -341,6 +343,7 @@ impl App {
         let level = fitted.as_ref().and_then(|fitted| fitted.quantisation);
         let measured = self.measured(&model_key(record)).await;
         let speculation = self.speculation_of(record, all).await;
+        let quantised_copy = self.quantised_copy(record, level, shape).await;
         LibraryEntry {
             quantisation: level
                 .map(|level| level.name().to_owned())
@@ -365,6 +368,7 @@ impl App {
             imported: record.imported,
             verifying: lock(&self.shelf.verifying).get(&record.id).copied(),
             damaged: lock(&self.shelf.damaged).contains(&record.id),
+            quantised_copy,
             speculation,
             model: record.clone().into(),
         }
@@ -392,7 +396,7 @@ impl App {
         if let Some(known) = lock(&self.shelf.fitted).get(&key) {
             return known.clone();
         }
-        let contents = read(paths(record)).await.ok()?;
+        let contents = read(whole(paths(record))).await.ok()?;
         let fitted = contents.fitted(&self.machine().await, chosen).ok();
         lock(&self.shelf.fitted).insert(key, fitted.clone());
         fitted
@@ -504,6 +508,9 @@ pub(crate) fn paths(record: &ModelRecord) -> Vec<PathBuf> {
 
 /// The quantisation that the file's name tells; files of other apps may not tell.
 fn quantisation(record: &ModelRecord) -> Option<String> {
+    if let Some(level) = uqff_level(record.path()) {
+        return Some(level);
+    }
     hearth_hub::quantisation(&record.path().file_stem()?.to_string_lossy())
 }
 

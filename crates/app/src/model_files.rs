@@ -7,7 +7,7 @@ use hearth_engine::protocol::{Fault, Quantisation};
 use hearth_fit::{Label, Plan, Reason, Shape, verdict};
 use hearth_gguf::{Header, ShardName, shard_name};
 use hearth_machine::Machine;
-use hearth_safetensors::Checkpoint;
+use hearth_safetensors::{Checkpoint, RESIDUAL, shard_of};
 
 use crate::suggestions::FIRST_CONTEXT;
 use crate::{ErrorCode, ErrorReport};
@@ -16,14 +16,14 @@ use crate::{ErrorCode, ErrorReport};
 pub(crate) enum Contents {
     /// GGUF.
     Gguf(Header),
-    /// `config.json`, a tokeniser and safetensors.
+    /// `config.json`, a tokeniser and safetensors, or UQFF.
     Safetensors(Box<Checkpoint>),
 }
 
 /// How a model lies in memory.
 #[derive(Clone)]
 pub(crate) struct Fitted {
-    /// What its weights are quantised to while they are read; `None` for GGUF files, which are taken as they are.
+    /// What its weights are quantised to while they are read; `None` for GGUF and UQFF files, which are taken as they are.
     pub quantisation: Option<Quantisation>,
     /// What it takes.
     pub shape: Shape,
@@ -41,6 +41,12 @@ impl Contents {
                 return Ok(Fitted {
                     quantisation: None,
                     shape: Shape::of(header)?,
+                });
+            }
+            Self::Safetensors(model) if !model.layers.is_empty() => {
+                return Ok(Fitted {
+                    quantisation: None,
+                    shape: Shape::of_checkpoint(model, None)?,
                 });
             }
             Self::Safetensors(model) => model,
@@ -70,7 +76,7 @@ impl Contents {
 }
 
 /// All files of the model that `path` is one of, the named one or the first shard first: itself, the shards beside it, or the
-/// folder of a model of safetensors.
+/// folder of a model of safetensors. Of UQFF those of quantised layers alone: several models may share what lies beside them.
 pub(crate) fn siblings(path: &Path) -> Vec<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if let Some(ShardName { count, .. }) = ShardName::parse(&name).filter(|_| name.ends_with(".gguf")) {
@@ -79,29 +85,80 @@ pub(crate) fn siblings(path: &Path) -> Vec<PathBuf> {
             .map(|shard| path.with_file_name(shard))
             .collect();
     }
-    if !name.ends_with(".safetensors") {
-        return vec![path.to_path_buf()];
-    }
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let belongs = |path: &PathBuf| {
-        let end = path.extension().unwrap_or_default();
-        ["safetensors", "json", "jinja"].iter().any(|known| end == *known)
+    let beside = match name.ends_with(".safetensors") || name.ends_with(".uqff") {
+        true => entries(path.parent().unwrap_or(Path::new(""))),
+        false => return vec![path.to_path_buf()],
     };
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(belongs).collect();
+    let mut layers: Vec<&PathBuf> = beside.iter().filter(|path| ends_in(path, &["uqff"])).collect();
+    layers.sort_by_key(|path| shard_of(path));
+    let known_by = match name.ends_with(".uqff") {
+        true => Some(path),
+        false => layers
+            .first()
+            .map(|first| first.as_path())
+            .filter(|_| name == RESIDUAL),
+    };
+    if let Some(known_by) = known_by {
+        let (stem, _) = shard_of(known_by);
+        let same = layers.into_iter().filter(|path| shard_of(path).0 == stem);
+        return same.cloned().collect();
+    }
+    let others = !layers.is_empty();
+    let belongs = |path: &PathBuf| {
+        let is_of_others = others && path.file_name().is_some_and(|name| name == RESIDUAL);
+        ends_in(path, &["safetensors", "json", "jinja"]) && !is_of_others
+    };
+    let mut files: Vec<PathBuf> = beside.iter().filter(|path| belongs(path)).cloned().collect();
     // The weights are what the model is known by.
-    files.sort_by_key(|path| {
-        (
-            path.extension().is_none_or(|end| end != "safetensors"),
-            path.clone(),
-        )
-    });
+    files.sort_by_key(|path| (!ends_in(path, &["safetensors"]), path.clone()));
     files
+}
+
+/// All files to load a model from: of UQFF also what lies beside those that it is known by.
+pub(crate) fn whole(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
+    let Some(folder) = files
+        .first()
+        .filter(|first| ends_in(first, &["uqff"]))
+        .and_then(|first| first.parent())
+    else {
+        return files;
+    };
+    let belongs = |path: &PathBuf| {
+        let is_rest = path.file_name().is_some_and(|name| name == RESIDUAL);
+        is_rest || ends_in(path, &["json", "jinja"])
+    };
+    let beside: Vec<PathBuf> = entries(folder).into_iter().filter(belongs).collect();
+    files.extend(
+        beside
+            .into_iter()
+            .filter(|path| !files.contains(path))
+            .collect::<Vec<_>>(),
+    );
+    files
+}
+
+/// The quantisation that the name of a file of UQFF tells; `None` for other files. mistral.rs names them so: `q4k-0.uqff`.
+pub(crate) fn uqff_level(path: &Path) -> Option<String> {
+    let (name, _) = ends_in(path, &["uqff"]).then(|| shard_of(path))?;
+    let name = name.to_ascii_uppercase();
+    let same = |level: &&Quantisation| level.name().replace('_', "") == name.replace('_', "");
+    let known = Quantisation::ALL.iter().find(same);
+    Some(known.map_or(name.clone(), |level| level.name().to_owned()))
+}
+
+fn ends_in(path: &Path, ends: &[&str]) -> bool {
+    let own = path.extension().unwrap_or_default();
+    ends.iter().any(|end| own == *end)
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
 }
 
 /// Whether these are the files of a model of safetensors.
 pub(crate) fn are_safetensors<'a>(mut files: impl Iterator<Item = &'a Path>) -> bool {
-    files.any(|path| path.extension().is_some_and(|end| end == "safetensors"))
+    files.any(|path| ends_in(path, &["safetensors"]))
 }
 
 /// Reads what a whole model's files say of it, off the runtime's threads.
@@ -110,7 +167,7 @@ pub(crate) fn are_safetensors<'a>(mut files: impl Iterator<Item = &'a Path>) -> 
 /// What is wrong with the first file that is.
 pub(crate) async fn read(files: Vec<PathBuf>) -> Result<Contents, ErrorReport> {
     let read = tokio::task::spawn_blocking(move || {
-        if are_safetensors(files.iter().map(PathBuf::as_path)) {
+        if files.iter().any(|path| ends_in(path, &["safetensors", "uqff"])) {
             let model = Checkpoint::open(&files).map_err(|error| EngineError::from(Fault::from(error)))?;
             return Ok(Contents::Safetensors(Box::new(model)));
         }

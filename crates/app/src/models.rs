@@ -11,7 +11,7 @@ use serde::Serialize;
 use ts_rs::TS;
 
 use crate::library::paths;
-use crate::model_files::{Contents, read, siblings};
+use crate::model_files::{Contents, read, siblings, whole};
 use crate::{App, AppEvent, ErrorCode, ErrorReport};
 
 /// The id of the model that ships inside Hearth, wherever that is installed.
@@ -116,6 +116,7 @@ impl App {
         }
         let store = self.store().await?;
         store.forget_model(id).await?;
+        self.drop_quantised(id).await?;
         if let Some(chosen) = self
             .chosen()
             .filter(|chosen| chosen.draft_id.as_deref() == Some(id))
@@ -130,16 +131,27 @@ impl App {
 
     /// Loads a model and notes when.
     pub(crate) async fn load_record(&self, record: ModelRecord) -> Result<(), EngineError> {
-        let chosen = Chosen {
-            files: paths(&record),
+        let level = self.fitted(&record).await.and_then(|fitted| fitted.quantisation);
+        let mut chosen = Chosen {
+            files: whole(self.files_at(&record, level).await),
             draft: self
                 .draft_of(&record)
                 .await
-                .map_or_else(Vec::new, |(draft, _)| paths(&draft)),
+                .map_or_else(Vec::new, |(draft, _)| whole(paths(&draft))),
             context: self.context_for(&record).await,
-            quantisation: self.fitted(&record).await.and_then(|fitted| fitted.quantisation),
+            quantisation: level,
         };
-        let loaded = self.engine.load(chosen).await?;
+        let own = paths(&record);
+        let is_copy = chosen.files.first() != own.first();
+        let loaded = match self.engine.load(chosen.clone()).await {
+            Err(EngineError::Fault(fault)) if is_copy => {
+                tracing::warn!(%fault, "a quantised copy did not load");
+                let _ = self.drop_quantised(&record.id).await;
+                chosen.files = own;
+                self.engine.load(chosen).await?
+            }
+            loaded => loaded?,
+        };
         self.keep_load(&record, &loaded).await;
         if let Ok(store) = self.store().await {
             // A list that could not be updated is no reason to say that the model did not load.
@@ -183,7 +195,7 @@ impl App {
 
     async fn remember(&self, path: PathBuf, id: Option<&str>) -> Result<ModelRecord, ErrorReport> {
         let files = siblings(&path);
-        let name = match read(files.clone()).await? {
+        let name = match read(whole(files.clone())).await? {
             Contents::Gguf(header) => match header.text("general.name").map(str::trim) {
                 Some(name) if id.is_some() && !name.is_empty() => capitalised(name),
                 // Files of one model differ in quantisation, which only the file's name tells.

@@ -316,11 +316,11 @@ impl App {
         let awake = async {
             let mut status = self.engine.status();
             let settled = status.wait_for(
-                |status| !matches!(status, EngineStatus::Loading { path, .. } if path == chosen.path()),
+                |status| !matches!(status, EngineStatus::Loading { path, .. } if self.is_of(&chosen, path)),
             );
             let there = match settled.await.as_deref() {
                 Ok(EngineStatus::Ready(ready) | EngineStatus::Answering { ready, .. }) => {
-                    ready.path == chosen.path()
+                    self.is_of(&chosen, &ready.path)
                 }
                 _ => false,
             };

@@ -2,6 +2,7 @@
 
 pub mod chat;
 pub mod fit;
+pub mod keep;
 pub mod list;
 pub mod machine;
 pub mod pull;

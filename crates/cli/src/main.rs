@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use hearth_app::{App, ErrorReport};
 
-use crate::commands::{chat, fit, list, machine, pull, rm, search};
+use crate::commands::{chat, fit, keep, list, machine, pull, rm, search};
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -39,6 +39,8 @@ enum Command {
     Pull(pull::Arguments),
     /// The models on this computer.
     List,
+    /// Keep a model of safetensors the way that it is quantised, so that it starts faster; or remove such a copy.
+    Keep(keep::Arguments),
     /// Delete a downloaded model, or take an imported one off the list.
     Rm(rm::Arguments),
     /// Chat with a model.
@@ -89,6 +91,7 @@ async fn obey(app: &App, command: Command, output: &Output) -> Result<(), ErrorR
         Command::Fit(arguments) => fit::run(app, arguments, output).await,
         Command::Pull(arguments) => pull::run(app, arguments, output).await,
         Command::List => list::run(app, output).await,
+        Command::Keep(arguments) => keep::run(app, arguments, output).await,
         Command::Rm(arguments) => rm::run(app, arguments, output).await,
         Command::Chat(arguments) => chat::run(app, arguments, output).await,
     }

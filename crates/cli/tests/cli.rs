@@ -213,6 +213,35 @@ async fn a_model_of_safetensors_goes_the_same_way_and_is_quantised_to_what_was_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_model_is_kept_quantised_and_answers_from_its_copy() {
+    let hub = hub().await;
+    with_safetensors(&hub);
+    let place = Place::near(&hub.url);
+    place.json(&["pull", "hearth-demo/Fox:Q4_K"]).await;
+    hub.go_offline().await;
+    let kept = place.json(&["keep", "Fox"]).await;
+    let copy = |library: Value| {
+        let entries = library.as_array().unwrap().clone();
+        let entry = entries.into_iter().find(|entry| entry["model"]["name"] == "Fox");
+        entry.unwrap()["quantisedCopy"].clone()
+    };
+    let shown = copy(place.json(&["list"]).await);
+    assert_eq!(
+        (&shown["state"], &shown["quantisation"], &shown["bytes"]),
+        (&"kept".into(), &"Q4_K".into(), &kept["bytes"])
+    );
+    let output = place.hearth(&["chat", "Fox", "-q", "What do you say?"]).await;
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), FOX);
+    place.json(&["keep", "Fox", "--drop"]).await;
+    assert_eq!(copy(place.json(&["list"]).await)["state"], "offered");
+    let (status, error) = place.failure(&["keep", "Bard"]).await;
+    assert!(
+        status == 1 && error.contains("as its files are"),
+        "{status}: {error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn safetensors_that_do_not_run_are_refused_before_a_byte_of_their_weights() {
     let hub = hub().await;
     let config = |text: &str| text.to_owned();

@@ -43,9 +43,34 @@ fn main() {
                     detail: "a script has no speed".to_owned(),
                 },
             }),
+            Request::Keep { id, .. } => keep(&behaviour, id, &requests),
             Request::Cancel { .. } => {}
         }
     }
+}
+
+fn keep(behaviour: &str, id: u64, requests: &Receiver<Request>) {
+    const STEPS: u8 = 20;
+    for step in 1..=STEPS {
+        let fraction = f32::from(step) / f32::from(STEPS);
+        tell(&Event::Keeping { id, fraction });
+        if behaviour == "dies_keeping" {
+            die("the disk is on fire");
+        }
+        std::thread::sleep(STEP);
+        if requests
+            .try_iter()
+            .any(|request| matches!(request, Request::Cancel { id: of } if of == id))
+        {
+            return tell(&Event::Failed {
+                id: Some(id),
+                fault: Fault::NotKept {
+                    detail: "it was stopped".to_owned(),
+                },
+            });
+        }
+    }
+    tell(&Event::Kept { id, bytes: 7 });
 }
 
 fn load(behaviour: &str, id: u64, path: &std::path::Path) {

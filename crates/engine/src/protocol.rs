@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// Grows by one with every change that an older side would misread.
-pub const PROTOCOL_VERSION: u32 = 5;
+pub const PROTOCOL_VERSION: u32 = 6;
 
 /// Longest line either side accepts, in bytes. The longest real one is a request that carries a whole chat.
 pub const LONGEST_LINE: usize = 8 << 20;
@@ -40,10 +40,19 @@ pub enum Request {
         #[serde(flatten)]
         question: Question,
     },
-    /// End a reply early. It still ends in [`Event::Done`]. Unknown ids are ignored: the reply may just have ended.
+    /// End a reply early, which still ends in [`Event::Done`], or stop keeping a model. Unknown ids are ignored: the reply may just
+    /// have ended.
     Cancel {
-        /// The [`Request::Generate`] to end.
+        /// The [`Request::Generate`] or [`Request::Keep`] to end.
         id: RequestId,
+    },
+    /// Write the loaded model as UQFF, the way that it lies in memory. Answered by [`Event::Keeping`]…, then [`Event::Kept`] or
+    /// [`Event::Failed`].
+    Keep {
+        /// Names this request.
+        id: RequestId,
+        /// The folder to write, which comes to be when it is whole.
+        folder: PathBuf,
     },
     /// Count a chat's tokens as [`Request::Generate`] would. Answered by [`Event::Counted`] or [`Event::Failed`].
     Count {
@@ -117,6 +126,20 @@ pub enum Event {
         stop: StopReason,
         /// What it took.
         stats: ReplyStats,
+    },
+    /// Progress of keeping a model.
+    Keeping {
+        /// The [`Request::Keep`].
+        id: RequestId,
+        /// 0 to 1.
+        fraction: f32,
+    },
+    /// The folder is whole and on the disk.
+    Kept {
+        /// The [`Request::Keep`].
+        id: RequestId,
+        /// Bytes of its files.
+        bytes: u64,
     },
     /// A chat's tokens.
     Counted {
@@ -210,10 +233,10 @@ impl Role {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Chosen {
-    /// Its files: those of GGUF, the shards of a split one in order, or `config.json`, tokeniser and safetensors.
+    /// Its files: those of GGUF, the shards of a split one in order, or `config.json`, tokeniser and safetensors or UQFF.
     pub files: Vec<PathBuf>,
-    /// What weights of safetensors are quantised to while they are read; `None` keeps them as 32-bit numbers. GGUF files are
-    /// taken as they are.
+    /// What weights of safetensors are quantised to while they are read; `None` keeps them as 32-bit numbers. GGUF and UQFF files
+    /// are taken as they are.
     pub quantisation: Option<Quantisation>,
     /// Those of a smaller model with the same vocabulary that drafts for it; empty for none.
     pub draft: Vec<PathBuf>,
@@ -525,6 +548,12 @@ pub enum Fault {
         context: usize,
         /// Tokens to leave out so that at least one token of reply fits.
         over: usize,
+    },
+    /// The quantised model was not written; nothing of it is left.
+    #[error("The quantised model could not be kept: {detail}. The model itself is as it was.")]
+    NotKept {
+        /// Why.
+        detail: String,
     },
     /// A request that needs a model came before one was loaded.
     #[error("No model is loaded. Choose one first.")]

@@ -164,6 +164,11 @@ enum Command {
         messages: Vec<ChatMessage>,
         done: oneshot::Sender<Result<usize, EngineError>>,
     },
+    Keep {
+        folder: PathBuf,
+        progress: mpsc::UnboundedSender<f32>,
+        done: oneshot::Sender<Result<u64, EngineError>>,
+    },
     Unload {
         done: oneshot::Sender<()>,
     },
@@ -225,6 +230,25 @@ impl Engine {
         let (done, counted) = oneshot::channel();
         self.command(Command::Count { messages, done });
         counted.await.unwrap_or(Err(EngineError::Replaced))
+    }
+
+    /// Writes the model that is in memory as UQFF into `folder`, which comes to be when it is whole, and says its bytes. `progress` is
+    /// told how far that is, 0 to 1. Questions wait meanwhile. Dropped, it is stopped and nothing is left.
+    ///
+    /// # Errors
+    /// [`Fault::NotKept`], [`Fault::NoModel`], [`Fault::Busy`], or the worker's death.
+    pub async fn keep(
+        &self,
+        folder: PathBuf,
+        progress: mpsc::UnboundedSender<f32>,
+    ) -> Result<u64, EngineError> {
+        let (done, kept) = oneshot::channel();
+        self.command(Command::Keep {
+            folder,
+            progress,
+            done,
+        });
+        kept.await.unwrap_or(Err(EngineError::Replaced))
     }
 
     /// Ends the process, and with it the model; a reply in progress is cancelled.

@@ -42,7 +42,11 @@ fn page() -> String {
         page,
         "\nQuantised while they are read, to the best of {levels} that fits this computer's memory. Weights that were quantised \
          before (GPTQ, AWQ, FP8) are refused, and so are positions stretched in a way that the engine does not follow for the \
-         class.\n\n## UQFF\n\nNot yet."
+         class.\n\n## UQFF\n\nThe classes of safetensors, from mistral.rs' own files: one or several of quantised layers \
+         (`q4k-0.uqff`), `residual.safetensors` with the rest, and the files beside them. Versions up to 0.2. Layers of GGUF's \
+         types above and plain ones; those of HQQ, AFQ, FP8, F8Q8 and MXFP4 are refused. *Compared*: each class is kept as UQFF at \
+         Q8_0 and answers from it as before, to the last bit but for rounding.\n\nA model of safetensors can be kept so by Hearth: \
+         the next load has only to read."
     )
     .unwrap();
     page

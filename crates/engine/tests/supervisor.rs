@@ -18,6 +18,7 @@ use hearth_engine::{
     Chosen, Engine, EngineConfig, EngineError, EngineStatus, Question, ReplyEvent, WorkerError,
 };
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 
 use crate::chat::{question, to_the_end};
 
@@ -324,4 +325,62 @@ async fn an_unused_model_leaves_memory_and_comes_back_when_asked() {
     let status = until(&engine, |status| matches!(status, EngineStatus::Asleep { .. })).await;
     assert_eq!(status, EngineStatus::Asleep { path: stage.model() });
     assert_eq!(to_the_end(engine.generate(hello())).await.0, words(20));
+}
+
+#[tokio::test]
+async fn a_question_asked_while_a_model_is_kept_is_answered_after_it() {
+    let stage = Stage::with("keeps");
+    let engine = stage.engine();
+    engine.load(Chosen::files(vec![stage.model()])).await.unwrap();
+    let (progress, mut told) = mpsc::unbounded_channel();
+    let keep = engine.keep(stage.folder.path().join("kept"), progress);
+    let ask = async {
+        assert!(told.recv().await.is_some(), "it has begun");
+        to_the_end(engine.generate(question("How many?"))).await
+    };
+    let (kept, (text, end)) = tokio::join!(keep, ask);
+    assert_eq!(kept.unwrap(), 7);
+    assert!(
+        text.starts_with("0 1 2") && matches!(end, ReplyEvent::Done { .. }),
+        "{end:?}"
+    );
+}
+
+#[tokio::test]
+async fn who_stops_waiting_for_a_model_to_be_kept_stops_it() {
+    let stage = Stage::with("keeps");
+    let engine = stage.engine();
+    engine.load(Chosen::files(vec![stage.model()])).await.unwrap();
+    let (progress, mut told) = mpsc::unbounded_channel();
+    {
+        let keep = engine.keep(stage.folder.path().join("kept"), progress);
+        tokio::pin!(keep);
+        tokio::select! {
+            kept = &mut keep => panic!("it was kept: {kept:?}"),
+            fraction = told.recv() => assert!(fraction.is_some()),
+        }
+    }
+    let (_, end) = to_the_end(engine.generate(question("Still there?"))).await;
+    assert!(matches!(end, ReplyEvent::Done { .. }), "{end:?}");
+    let mut steps = 1;
+    while told.recv().await.is_some() {
+        steps += 1;
+    }
+    assert!(steps < 20, "it went on to the end");
+}
+
+#[tokio::test]
+async fn a_death_while_a_model_is_kept_is_told_and_the_model_loaded_again() {
+    let stage = Stage::with("dies_keeping");
+    let engine = stage.engine();
+    engine.load(Chosen::files(vec![stage.model()])).await.unwrap();
+    let (progress, _told) = mpsc::unbounded_channel();
+    let kept = engine.keep(stage.folder.path().join("kept"), progress).await;
+    let error = kept.unwrap_err();
+    assert!(
+        matches!(error, EngineError::Worker(WorkerError::Died { .. })),
+        "{error:?}"
+    );
+    let (_, end) = to_the_end(engine.generate(question("Still there?"))).await;
+    assert!(matches!(end, ReplyEvent::Done { .. }), "{end:?}");
 }

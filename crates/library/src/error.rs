@@ -53,4 +53,21 @@ pub enum LibraryError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no room for a quantised copy.
+    #[error(
+        "The disk of {} has {} free and the quantised model takes {}. Make room, then try again.",
+        folder.display(), gigabytes(*free), gigabytes(*needed)
+    )]
+    NoSpace {
+        /// Where it was to be.
+        folder: PathBuf,
+        /// Bytes that it takes.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
+}
+
+fn gigabytes(bytes: u64) -> String {
+    format!("{:.1} GB", bytes as f64 / 1e9)
 }

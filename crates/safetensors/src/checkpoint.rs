@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::files::{json, name_of, read};
 use crate::header::{self, Tensor};
+use crate::uqff::{self, Layer};
 use crate::{Config, Error, Files};
 
 /// What a model's files say of it.
@@ -19,6 +20,9 @@ pub struct Checkpoint {
     pub config: Config,
     /// What it is made of, sorted by name.
     pub tensors: Vec<Tensor>,
+    /// The quantised layers of UQFF; empty for models of safetensors alone.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
     /// One more than the largest number of a token; `None` where the tokeniser has not been read.
     pub tokens: Option<u64>,
     /// Whether it has a chat template.
@@ -29,7 +33,7 @@ impl Checkpoint {
     /// Reads everything but the weights.
     ///
     /// # Errors
-    /// The first [`Error`] found, in the order of files, config, index, template, headers, tokeniser.
+    /// The first [`Error`] found, in the order of files, config, index, template, headers, layers, tokeniser.
     pub fn open(all: &[PathBuf]) -> Result<Self, Error> {
         let files = Files::of(all)?;
         let told = (files.told())
@@ -40,6 +44,7 @@ impl Checkpoint {
             Ok(parts.collect::<Result<Vec<_>, Error>>()?.concat())
         };
         let mut model = Self::of(files, &told, tensors)?;
+        model.layers = uqff::open(&model.files.quantised)?;
         model.tokens = Some(tokens(&model.files.tokenizer)?);
         Ok(model)
     }
@@ -79,6 +84,7 @@ impl Checkpoint {
             files,
             config,
             tensors,
+            layers: Vec::new(),
             tokens: None,
             has_template,
         })

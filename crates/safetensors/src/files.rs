@@ -23,6 +23,9 @@ pub const COMPANIONS: [&str; 9] = [
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
 
+/// What of a model of UQFF is not quantised.
+pub const RESIDUAL: &str = "residual.safetensors";
+
 /// Most bytes of a file that is not weights. Tokenisers are the largest: 33 MB for Gemma 3.
 const LARGEST: u64 = 256 << 20;
 
@@ -45,8 +48,11 @@ pub struct Files {
     pub processor_config: Option<PathBuf>,
     /// `model.safetensors.index.json`, of models in several files.
     pub index: Option<PathBuf>,
-    /// The files of weights, sorted by name.
+    /// The files of weights, sorted by name; of UQFF the one of what is not quantised.
     pub weights: Vec<PathBuf>,
+    /// UQFF: the files of quantised layers, in the order of their numbers. Empty for models of safetensors alone.
+    #[serde(default)]
+    pub quantised: Vec<PathBuf>,
 }
 
 impl Files {
@@ -61,10 +67,16 @@ impl Files {
                 what: format!("{name}, {purpose},"),
             })
         };
-        let mut weights: Vec<PathBuf> = (all.iter())
-            .filter(|path| path.extension().is_some_and(|end| end == "safetensors"))
-            .cloned()
-            .collect();
+        let ending = |end: &str| -> Vec<PathBuf> {
+            let is = |path: &&PathBuf| path.extension().is_some_and(|own| own == end);
+            all.iter().filter(is).cloned().collect()
+        };
+        let mut quantised = ending("uqff");
+        quantised.sort_by_key(|path| shard_of(path));
+        let mut weights = match quantised.is_empty() {
+            true => ending("safetensors"),
+            false => vec![needed(RESIDUAL, "which holds what the .uqff file does not")?],
+        };
         weights.sort_by_key(|path| name_of(path));
         let files = Self {
             config: needed(CONFIG, "which says how the model is built")?,
@@ -74,9 +86,18 @@ impl Files {
             generation_config: find("generation_config.json"),
             preprocessor_config: find("preprocessor_config.json"),
             processor_config: find("processor_config.json"),
-            index: find("model.safetensors.index.json"),
+            index: find("model.safetensors.index.json").filter(|_| quantised.is_empty()),
             weights,
+            quantised,
         };
+        if files.quantised.is_empty()
+            && files.weights.iter().all(|path| name_of(path) == RESIDUAL)
+            && !files.weights.is_empty()
+        {
+            return Err(Error::Missing {
+                what: "the .uqff file, which holds the quantised layers,".to_owned(),
+            });
+        }
         if files.weights.is_empty() {
             return Err(Error::Missing {
                 what: "every file of weights (.safetensors)".to_owned(),
@@ -94,6 +115,17 @@ impl Files {
             &self.processor_config,
         ];
         std::iter::once(&self.config).chain(others.into_iter().flatten())
+    }
+}
+
+/// What a file of UQFF is named, without the number of its part, and that number: mistral.rs writes `q4k-0.uqff`, `q4k-1.uqff`,
+/// and so on. A name without a number is whole.
+pub fn shard_of(path: &Path) -> (String, u64) {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let parts = stem.rsplit_once('-');
+    match parts.and_then(|(name, number)| Some((name, number.parse().ok()?))) {
+        Some((name, number)) => (name.to_owned(), number),
+        None => (stem.into_owned(), 0),
     }
 }
 

@@ -99,6 +99,15 @@ pub fn tensors(file: &str, header: &[u8], found: u64) -> Result<Vec<Tensor>, Err
 
 /// The tensors of a file on this computer.
 pub(crate) fn open(path: &Path) -> Result<Vec<Tensor>, Error> {
+    let (tensors, _) = described(path)?;
+    Ok(tensors.into_iter().map(|(tensor, _)| tensor).collect())
+}
+
+/// The same, each with where in the file its bytes begin, and the file.
+///
+/// # Errors
+/// As [`tensors`], and the system's.
+pub fn described(path: &Path) -> Result<(Vec<(Tensor, u64)>, File), Error> {
     let io = |source| Error::Io {
         path: path.into(),
         source,
@@ -108,6 +117,17 @@ pub(crate) fn open(path: &Path) -> Result<Vec<Tensor>, Error> {
     let mut bytes = Vec::new();
     (&mut file).take(LENGTH).read_to_end(&mut bytes).map_err(io)?;
     let length = header_bytes(&name_of(path), &bytes, found)?;
-    file.take(length - LENGTH).read_to_end(&mut bytes).map_err(io)?;
-    tensors(&name_of(path), &bytes, found)
+    (&mut file)
+        .take(length - LENGTH)
+        .read_to_end(&mut bytes)
+        .map_err(io)?;
+    let mut start = length;
+    // They lie one behind the other, in this order.
+    let begin = |tensor: Tensor| {
+        let at = start;
+        start = start.saturating_add(tensor.bytes);
+        (tensor, at)
+    };
+    let tensors = tensors(&name_of(path), &bytes, found)?;
+    Ok((tensors.into_iter().map(begin).collect(), file))
 }

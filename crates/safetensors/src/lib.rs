@@ -1,4 +1,5 @@
-//! Models as safetensors: a folder with `config.json`, a tokeniser, a chat template and the weights in one file or several.
+//! Models as safetensors: a folder with `config.json`, a tokeniser, a chat template and the weights in one file or several; and as
+//! UQFF, which is the same with most of the weights quantised, in files of mistral.rs' own (`uqff.rs`).
 //!
 //! Everything but the weights is read here, before memory is spent on them. The files are hostile until proven otherwise:
 //! sizes are bounded before anything is kept, names cannot lead out of the folder, every tensor must lie in its file.
@@ -8,11 +9,14 @@ mod checkpoint;
 mod config;
 mod files;
 mod header;
+mod uqff;
 
 pub use checkpoint::Checkpoint;
 pub use config::Config;
-pub use files::{COMPANIONS, Files};
-pub use header::{Tensor, header_bytes, tensors};
+pub use files::{COMPANIONS, Files, RESIDUAL, shard_of};
+pub use header::{Tensor, described, header_bytes, tensors};
+pub use safetensors::tensor::Dtype;
+pub use uqff::{Layer, Numbers};
 
 use std::path::PathBuf;
 

@@ -39,6 +39,16 @@ pub async fn set_quantisation(
 }
 
 #[tauri::command]
+pub async fn keep_quantised(shell: State<'_, Shell>, id: String) -> Result<(), ErrorReport> {
+    shell.app().await.keep_quantised(&id).await.map(drop)
+}
+
+#[tauri::command]
+pub async fn drop_quantised(shell: State<'_, Shell>, id: String) -> Result<(), ErrorReport> {
+    shell.app().await.drop_quantised(&id).await
+}
+
+#[tauri::command]
 pub async fn verify_model(shell: State<'_, Shell>, id: String) -> Result<(), ErrorReport> {
     shell.app().await.verify_model(&id).await
 }

@@ -39,7 +39,7 @@ async fn picked(handle: &AppHandle) -> Option<PathBuf> {
         .dialog()
         .file()
         .set_title("Open a model file")
-        .add_filter("Models", &["gguf", "safetensors"])
+        .add_filter("Models", &["gguf", "safetensors", "uqff"])
         .pick_file(|file| {
             // Nobody waits once the window is gone.
             let _ = done.send(file);

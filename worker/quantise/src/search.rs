@@ -4,6 +4,8 @@
 //! sixteen numbers, in plain Rust that the compiler turns into vectors. There is no fused multiplication and addition in it, so
 //! that every processor finds the same scales.
 
+#![allow(clippy::needless_range_loop, reason = "a lane has one place in many arrays")]
+
 /// Blocks side by side.
 pub(crate) const LANES: usize = 16;
 

@@ -9,6 +9,7 @@
 
 mod safetensors;
 mod speculation;
+mod uqff;
 
 use std::path::PathBuf;
 use std::time::Duration;

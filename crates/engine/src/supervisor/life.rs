@@ -103,6 +103,15 @@ impl Life {
             Command::Count { messages, done } => {
                 let _ = done.send(self.count(messages).await);
             }
+            Command::Keep {
+                folder,
+                progress,
+                mut done,
+            } => {
+                let kept = self.keep(folder, &progress, &mut done).await;
+                let _ = done.send(kept);
+                self.used = Instant::now();
+            }
             Command::Unload { done } => {
                 self.stop_worker().await;
                 self.chosen = None;
@@ -277,6 +286,60 @@ impl Life {
         }
     }
 
+    /// Questions that come meanwhile are answered after it; whoever no longer waits for `done` has stopped it.
+    async fn keep(
+        &mut self,
+        folder: PathBuf,
+        progress: &mpsc::UnboundedSender<f32>,
+        done: &mut oneshot::Sender<Result<u64, EngineError>>,
+    ) -> Result<u64, EngineError> {
+        self.wake().await?;
+        let id = self.next_id();
+        self.ask(&Request::Keep { id, folder }).await?;
+        let mut stopped = false;
+        loop {
+            let event = tokio::select! {
+                event = next_event(&mut self.worker) => event,
+                () = done.closed(), if !stopped => {
+                    stopped = true;
+                    self.ask(&Request::Cancel { id }).await?;
+                    continue;
+                }
+                command = self.commands.recv() => match command {
+                    Some(Command::IdleUnload(after)) => {
+                        self.config.idle_unload = after;
+                        continue;
+                    }
+                    Some(Command::Threads(threads)) => {
+                        self.config.threads = threads;
+                        continue;
+                    }
+                    Some(command @ (Command::Generate { .. } | Command::Count { .. } | Command::Keep { .. })) => {
+                        self.waiting.push_back(command);
+                        continue;
+                    }
+                    other => {
+                        self.waiting.extend(other);
+                        self.stop_worker().await;
+                        return Err(EngineError::Replaced);
+                    }
+                },
+            };
+            match event {
+                Ok(Event::Keeping { id: of, fraction }) if of == id => {
+                    // Nobody may be looking.
+                    let _ = progress.send(fraction);
+                }
+                Ok(Event::Kept { id: of, bytes }) if of == id => return Ok(bytes),
+                Err(error) => {
+                    self.after_death(error.clone().into()).await;
+                    return Err(error.into());
+                }
+                event => stray(event, id)?,
+            }
+        }
+    }
+
     /// Loads the chosen model if it is not in memory.
     async fn wake(&mut self) -> Result<(), EngineError> {
         match (&self.ready, self.chosen.clone()) {
@@ -311,6 +374,7 @@ impl Life {
                     let _ = events.send(ReplyEvent::Failed(Fault::Busy.into()));
                 }
                 Some(Command::Count { done, .. }) => drop(done.send(Err(Fault::Busy.into()))),
+                Some(Command::Keep { done, .. }) => drop(done.send(Err(Fault::Busy.into()))),
                 Some(Command::IdleUnload(after)) => self.config.idle_unload = after,
                 Some(Command::Threads(threads)) => self.config.threads = threads,
             }

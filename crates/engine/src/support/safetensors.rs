@@ -1,9 +1,10 @@
 //! What the engine runs from safetensors, told from the files without the weights.
 
-use hearth_safetensors::{Checkpoint, Config};
+use hearth_gguf::TensorType;
+use hearth_safetensors::{Checkpoint, Config, Numbers};
 use serde_json::Value;
 
-use super::Unsupported;
+use super::{TENSOR_TYPES, Unsupported};
 
 /// A class of transformers' that mistral.rs reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,26 @@ impl Class {
     /// The config as mistral.rs reads it for this class, where that is not as it is in the file.
     pub fn translated(&self, config: &Config) -> Option<Config> {
         config.with_rope_apart().filter(|_| !self.reads_parameters)
+    }
+
+    /// What a name has in it of tensors that mistral.rs 0.8.1 needs and leaves out of `residual.safetensors` when it writes UQFF of
+    /// such a model (`residual_tensors` in its `vision_models/gemma3/mod.rs` and `models/granite.rs`).
+    pub fn left_out(&self, config: &Config) -> Vec<&'static str> {
+        let is_mamba = |kind: &Value| kind.as_str() == Some("mamba");
+        let layers = config.get("layer_types").and_then(Value::as_array);
+        let parts = match self.family {
+            "gemma3" => vec![(config.get("vision_config").is_some(), "multi_modal_projector.")],
+            "granitemoehybrid" => vec![
+                (
+                    layers.is_some_and(|layers| layers.iter().any(is_mamba)),
+                    ".mamba.",
+                ),
+                (config.number("num_local_experts") > Some(0), ".block_sparse_moe."),
+            ],
+            _ => Vec::new(),
+        };
+        let needed = parts.into_iter().filter(|(is_needed, _)| *is_needed);
+        needed.map(|(_, part)| part).collect()
     }
 
     /// A model that is given other positions than it was trained with answers nonsense.
@@ -139,7 +160,7 @@ pub fn check_config(config: &Config) -> Result<Class, Unsupported> {
 /// Whether the engine runs the model, and as what.
 ///
 /// # Errors
-/// The first reason found, in the order config, vocabulary, output, chat template.
+/// The first reason found, in the order config, vocabulary, output and quantised layers, chat template.
 pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
     let class = check_config(&model.config)?;
     let Some(size) = model.config.number("vocab_size") else {
@@ -152,7 +173,18 @@ pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
         return Err(Unsupported::Misfit { detail });
     }
     let apart = model.config.get("tie_word_embeddings").and_then(Value::as_bool) == Some(false);
-    if apart
+    if !model.layers.is_empty() {
+        layers(model, size)?;
+        let is_there = |part: &str| model.tensors.iter().any(|tensor| tensor.name.contains(part));
+        let left_out = class.left_out(&model.config);
+        if let Some(part) = left_out.into_iter().find(|part| !is_there(part)) {
+            let detail = format!(
+                "its residual.safetensors has no “{part}”, which the program that wrote it left out; load the model that it was made \
+                 from, and keep that quantised"
+            );
+            return Err(Unsupported::Misfit { detail });
+        }
+    } else if apart
         && !model
             .tensors
             .iter()
@@ -167,4 +199,55 @@ pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
         return Err(Unsupported::NoTemplate);
     }
     Ok(class)
+}
+
+/// What mistral.rs would find out while it reads the layers of UQFF, or at the first token.
+fn layers(model: &Checkpoint, vocabulary: u64) -> Result<(), Unsupported> {
+    let misfit = |detail: String| Err(Unsupported::Misfit { detail });
+    for layer in &model.layers {
+        let kind = match &layer.numbers {
+            Numbers::Plain(_) => continue,
+            Numbers::Blocks(kind) => TensorType::from_id(*kind),
+            Numbers::Other(name) => {
+                return misfit(format!(
+                    "its layers are quantised as {name}, which the engine does not run on a processor; choose its files of another \
+                     quantisation, such as q4k or q8_0"
+                ));
+            }
+        };
+        if !TENSOR_TYPES.contains(&kind.name().as_str()) {
+            return Err(Unsupported::TensorType {
+                tensor: layer.number.to_string(),
+                tensor_type: kind.name(),
+            });
+        }
+        let weights = layer
+            .shape
+            .iter()
+            .try_fold(1, |all: u64, side| all.checked_mul(*side));
+        if weights.and_then(|weights| kind.bytes(weights)) != Some(layer.bytes) {
+            return misfit(format!(
+                "its layer {} says that it is {:?} of {}, and has {} bytes",
+                layer.number,
+                layer.shape,
+                kind.name(),
+                layer.bytes
+            ));
+        }
+    }
+    let width = model.config.number("hidden_size").unwrap_or_default();
+    let is_output = |shape: &[u64]| shape == [vocabulary, width];
+    if !model.layers.iter().any(|layer| is_output(&layer.shape)) {
+        return misfit(format!(
+            "none of its layers is the output, {vocabulary} tokens by {width}: its config.json is another model's"
+        ));
+    }
+    let blocks = model.config.number("num_hidden_layers").unwrap_or_default();
+    if (model.layers.len() as u64) <= blocks {
+        return misfit(format!(
+            "it has {} quantised layers, too few for the {blocks} of its config.json",
+            model.layers.len()
+        ));
+    }
+    Ok(())
 }

@@ -14,3 +14,4 @@ mod safetensors;
 mod speculation;
 mod stage;
 mod thoughts;
+mod uqff;

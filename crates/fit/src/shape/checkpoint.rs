@@ -2,7 +2,7 @@
 
 use hearth_engine::protocol::Quantisation;
 use hearth_gguf::TensorType;
-use hearth_safetensors::{Checkpoint, Tensor};
+use hearth_safetensors::{Checkpoint, Layer, Numbers, Tensor};
 
 use super::{Experts, Kept, Matrices, Role, Shape, Weights};
 use crate::{Reason, product};
@@ -65,7 +65,10 @@ pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation
             number("sliding_window"),
             number("full_attention_interval").or_else(|| number("sliding_window_pattern")),
         ),
-        weights: weights(model, quantisation, experts.is_some()),
+        weights: match model.layers.is_empty() {
+            true => weights(model, quantisation, experts.is_some()),
+            false => quantised(model, [vocabulary, embedding], experts.is_some()),
+        },
         estimated: false,
         vocabulary_hash: None,
     })
@@ -95,11 +98,63 @@ fn weights(model: &Checkpoint, quantisation: Option<Quantisation>, has_experts: 
         // The output is the table, of which a quantised copy is made.
         matrices.push(matrix(Role::Output, table, quantisation));
     }
-    // What was quantised is copied once more to where it stays (`generate_isq` in mistralrs-quant's `utils/isq.rs`).
+    // What was quantised is copied once more to where it stays (`QStorage::from_data`).
     let copied = matrices.iter().map(|one| one.bytes).max().unwrap_or(0);
     weights.unstacking_bytes = weights.unstacking_bytes.max(copied);
     weights.matrices = super::exact::together(matrices);
     weights
+}
+
+/// The weights of UQFF, whose layers have no names; the output is `(vocabulary, embedding)`.
+fn quantised(model: &Checkpoint, output: [u64; 2], has_experts: bool) -> Weights {
+    let mut weights = Weights::default();
+    for tensor in &model.tensors {
+        let numbers = numbers(tensor);
+        if tensor.name.ends_with("embed_tokens.weight") {
+            weights.embedding_weights = numbers;
+            weights.embedding_bytes = product(&[numbers, 4]);
+        } else {
+            weights.vector_weights = weights.vector_weights.saturating_add(numbers);
+        }
+    }
+    let expert = model
+        .config
+        .number("moe_intermediate_size")
+        .filter(|_| has_experts);
+    let matrix = |layer: &Layer| {
+        let role = match layer.shape.as_slice() {
+            shape if shape == output => Role::Output,
+            [_, _, _] => Role::Expert,
+            shape if expert.is_some_and(|width| shape.contains(&width)) => Role::Expert,
+            _ => Role::Layer,
+        };
+        let kind = match layer.numbers {
+            Numbers::Blocks(kind) => kind,
+            Numbers::Plain(_) | Numbers::Other(_) => F32,
+        };
+        let columns = layer.shape.last().copied().unwrap_or(1);
+        Matrices {
+            role,
+            tensor_type: TensorType::from_id(kind),
+            halves: false,
+            tiled: tiled(kind, columns),
+            weights: product(&layer.shape),
+            bytes: layer.bytes,
+        }
+    };
+    let matrices: Vec<Matrices> = model.layers.iter().map(matrix).collect();
+    // A layer is read into memory and copied to where it stays, one by each of two threads (`load_from_artifacts` in
+    // mistralrs-core's `pipeline/isq.rs`).
+    let mut sizes: Vec<u64> = matrices.iter().map(|one| one.bytes).collect();
+    sizes.sort_unstable();
+    weights.unstacking_bytes = sizes.iter().rev().take(2).sum();
+    weights.matrices = super::exact::together(matrices);
+    weights
+}
+
+/// Whether matrices of a type and so many columns divide into the tiles of kernels.
+fn tiled(kind: u32, columns: u64) -> bool {
+    matches!(kind, Q8_0 | Q4_K | Q5_K | Q6_K) && columns.is_multiple_of(256)
 }
 
 /// What a matrix that is multiplied with is for.
@@ -126,7 +181,7 @@ fn matrix(role: Role, tensor: &Tensor, quantisation: Option<Quantisation>) -> Ma
         role,
         tensor_type,
         halves: false,
-        tiled: matches!(kind, Q8_0 | Q4_K | Q5_K | Q6_K) && columns.is_multiple_of(256),
+        tiled: tiled(kind, columns as u64),
         weights,
         bytes: tensor_type.bytes(weights).unwrap_or(u64::MAX),
     }

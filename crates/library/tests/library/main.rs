@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod copies;
 mod deleting;
 mod deleting_properties;
 mod elsewhere;

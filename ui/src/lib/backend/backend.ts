@@ -98,6 +98,10 @@ export const priceModel = (id: string, context: number) => invoke<Verdict>("pric
 /** What the weights are shortened to while they are read; `null` for the best that fits. */
 export const setQuantisation = (id: string, quantisation: string | null) =>
   invoke<void>("set_quantisation", { id, quantisation });
+/** Loads the model and keeps it as it lies in memory; done when it is. Progress arrives as library events. */
+export const keepQuantised = (id: string) => invoke<void>("keep_quantised", { id });
+/** Stops that, or removes the copy. */
+export const dropQuantised = (id: string) => invoke<void>("drop_quantised", { id });
 /** Whether replies are speculated, and which model drafts. */
 export const setSpeculation = (id: string, enabled: boolean, draft: string | null) =>
   invoke<void>("set_speculation", { id, enabled, draft });

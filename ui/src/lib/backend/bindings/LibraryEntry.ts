@@ -2,6 +2,7 @@
 import type { MeasuredSpeed } from "./MeasuredSpeed";
 import type { Model } from "./Model";
 import type { ModelSpeculation } from "./ModelSpeculation";
+import type { QuantisedCopy } from "./QuantisedCopy";
 import type { Verdict } from "./Verdict";
 
 /**
@@ -55,4 +56,8 @@ damaged: boolean,
 /**
  * How its replies are speculated.
  */
-speculation: ModelSpeculation, };
+speculation: ModelSpeculation, 
+/**
+ * A copy of it that starts faster; `None` for files that are taken as they are.
+ */
+quantisedCopy: QuantisedCopy | null, };
