@@ -312,10 +312,20 @@ impl App {
                 (variant.name.clone(), shape)
             }));
         }
+        for variant in of_kind(Kind::Uqff) {
+            let shape = match self.checkpoint(id, open, variant).await {
+                Ok(model) => Shape::of_checkpoint(&model, None).map_err(|reason| reason.to_string()),
+                Err(error) if matches!(error.code, ErrorCode::EngineCannot | ErrorCode::BadModel) => {
+                    Err(error.message)
+                }
+                Err(error) => return Err(error),
+            };
+            shapes.insert(variant.name.clone(), shape);
+        }
         Ok(shapes)
     }
 
-    /// What a model of safetensors says of itself. Its config is read first: of most models that do not run it says so.
+    /// What a model of safetensors or UQFF says of itself. Its config is read first: of most models that do not run it says so.
     async fn checkpoint(
         &self,
         id: &RepoId,
@@ -345,7 +355,7 @@ impl App {
         }
         let shape = match variant.kind {
             Kind::Gguf => Shape::of(&self.header(id, &open.repo, variant).await?)?,
-            Kind::Safetensors => {
+            Kind::Safetensors | Kind::Uqff => {
                 let model = self.checkpoint(id, open, variant).await?;
                 Shape::of_checkpoint(&model, level(variant))?
             }
@@ -403,12 +413,16 @@ impl OpenRepos {
     }
 }
 
-/// Safetensors once for every quantisation that they can be read with. One that the repository has as GGUF is that: it is the
-/// smaller download.
+/// Safetensors once for every quantisation that they can be read with. One that the repository has as GGUF or UQFF is that: it is
+/// the smaller download. One that it has as both is told apart.
 fn by_quantisation(variants: Vec<Variant>) -> Vec<Variant> {
-    let (gguf, safetensors): (Vec<_>, Vec<_>) = variants
+    let (safetensors, mut ready): (Vec<_>, Vec<_>) = variants
         .into_iter()
-        .partition(|variant| variant.kind == Kind::Gguf);
+        .partition(|variant| variant.kind == Kind::Safetensors);
+    let gguf: Vec<String> = (ready.iter())
+        .filter(|variant| variant.kind == Kind::Gguf)
+        .map(|variant| variant.name.clone())
+        .collect();
     let levels = safetensors.iter().flat_map(|whole| {
         let level = |level: &Quantisation| Variant {
             name: level.name().to_owned(),
@@ -416,9 +430,15 @@ fn by_quantisation(variants: Vec<Variant>) -> Vec<Variant> {
         };
         Quantisation::ALL.iter().rev().map(level)
     });
-    let new = |variant: &Variant| gguf.iter().all(|known| known.name != variant.name);
+    let new = |variant: &Variant| ready.iter().all(|known| known.name != variant.name);
     let levels: Vec<_> = levels.filter(new).collect();
-    gguf.into_iter().chain(levels).collect()
+    for variant in ready.iter_mut().filter(|variant| variant.kind == Kind::Uqff) {
+        if gguf.contains(&variant.name) {
+            variant.name += " (UQFF)";
+        }
+    }
+    ready.extend(levels);
+    ready
 }
 
 /// What the weights of a variant are quantised to while they are read.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 use ts_rs::TS;
 
-use crate::model_files::are_safetensors;
+use crate::model_files::{are_safetensors, keep_known_by};
 use crate::{App, AppEvent, ErrorReport};
 
 /// A download.
@@ -108,6 +108,7 @@ impl App {
             name: match variant.kind {
                 Kind::Gguf => model_name(variant),
                 Kind::Safetensors => id.name().to_owned(),
+                Kind::Uqff => format!("{} {}", id.name(), variant.name),
             },
             variant: variant.name.clone(),
             files: variant.files.iter().map(file).collect(),
@@ -212,11 +213,12 @@ impl App {
                 sha256: file.sha256.clone(),
             })
         };
-        let files = record.files.iter().map(file).collect::<Result<Vec<_>, _>>()?;
+        let mut files = record.files.iter().map(file).collect::<Result<Vec<_>, _>>()?;
         if files.iter().any(|file| !file.path.exists()) {
             // Deleted since; the download can be begun again.
             return Ok(());
         }
+        keep_known_by(&mut files, |file| &file.path);
         let safetensors = are_safetensors(files.iter().map(|file| file.path.as_path()));
         let quantisation = record
             .variant

@@ -469,11 +469,21 @@ impl App {
         id: &str,
         delete: impl FnOnce(&std::path::Path, ModelFiles<'_>) -> Result<T, LibraryError> + Send + 'static,
     ) -> Result<T, ErrorReport> {
-        let record = self.store().await?.model(id).await?;
+        let store = self.store().await?;
+        let record = store.model(id).await?;
+        let folder = record.path().parent();
+        let beside = store.models().await?;
+        let shares = (beside.iter()).any(|other| other.id != record.id && other.path().parent() == folder);
+        // What models of UQFF in one folder share goes with the last of them.
+        let files = if shares {
+            paths(&record)
+        } else {
+            whole(paths(&record))
+        };
         let root = self.online().await?.cache.root().to_path_buf();
         let done = tokio::task::spawn_blocking(move || {
             let files = ModelFiles {
-                paths: &paths(&record),
+                paths: &files,
                 imported: record.imported || record.built_in,
             };
             delete(&root, files)

@@ -137,13 +137,9 @@ pub(crate) fn whole(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
     files
 }
 
-/// The quantisation that the name of a file of UQFF tells; `None` for other files. mistral.rs names them so: `q4k-0.uqff`.
+/// The quantisation that the name of a file of UQFF tells; `None` for other files.
 pub(crate) fn uqff_level(path: &Path) -> Option<String> {
-    let (name, _) = ends_in(path, &["uqff"]).then(|| shard_of(path))?;
-    let name = name.to_ascii_uppercase();
-    let same = |level: &&Quantisation| level.name().replace('_', "") == name.replace('_', "");
-    let known = Quantisation::ALL.iter().find(same);
-    Some(known.map_or(name.clone(), |level| level.name().to_owned()))
+    ends_in(path, &["uqff"]).then(|| hearth_hub::uqff_quantisation(&shard_of(path).0))
 }
 
 fn ends_in(path: &Path, ends: &[&str]) -> bool {
@@ -156,7 +152,14 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).collect()
 }
 
-/// Whether these are the files of a model of safetensors.
+/// Leaves those of a model's files that it is known by ([`siblings`]).
+pub(crate) fn keep_known_by<T>(files: &mut Vec<T>, path: impl Fn(&T) -> &Path) {
+    if files.iter().any(|file| ends_in(path(file), &["uqff"])) {
+        files.retain(|file| ends_in(path(file), &["uqff"]));
+    }
+}
+
+/// Whether these are the files that a model of safetensors is known by.
 pub(crate) fn are_safetensors<'a>(mut files: impl Iterator<Item = &'a Path>) -> bool {
     files.any(|path| ends_in(path, &["safetensors"]))
 }

@@ -1,5 +1,7 @@
 //! Where models are already, so that nothing is downloaded twice: in the library, on their way, with other apps.
 
+use std::path::Path;
+
 use hearth_engine::protocol::Quantisation;
 use hearth_hub::Variant;
 use hearth_library::Found;
@@ -7,6 +9,7 @@ use hearth_store::{ModelRecord, TransferState};
 
 use crate::discover::{VariantState, level};
 use crate::library::chosen_quantisation;
+use crate::model_files::keep_known_by;
 use crate::{App, Download, ErrorReport};
 
 impl App {
@@ -73,11 +76,9 @@ impl Places {
 
     /// The model that has the same files. The Hub has hashes of large files only, weights among them.
     fn installed(&self, variant: &Variant) -> Option<&ModelRecord> {
-        let published: Vec<&str> = variant
-            .files
-            .iter()
-            .filter_map(|file| file.sha256.as_deref())
-            .collect();
+        let mut files: Vec<_> = variant.files.iter().collect();
+        keep_known_by(&mut files, |file| Path::new(file.path.as_str()));
+        let published: Vec<&str> = (files.iter()).filter_map(|file| file.sha256.as_deref()).collect();
         self.records.iter().find(|record| {
             let known = record.files.iter().filter_map(|file| file.sha256.as_deref());
             !published.is_empty()

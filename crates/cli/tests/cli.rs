@@ -212,6 +212,80 @@ async fn a_model_of_safetensors_goes_the_same_way_and_is_quantised_to_what_was_a
     assert_eq!(removed["freedBytes"], entry["model"]["sizeBytes"]);
 }
 
+/// A repository of UQFF, of two quantisations of one model: what Hearth itself keeps, published.
+async fn with_uqff(hub: &FakeHub) {
+    with_safetensors(hub);
+    let place = Place::near(&hub.url);
+    let mut files = std::collections::BTreeMap::new();
+    for level in ["Q8_0", "Q4_K"] {
+        place.json(&["pull", &format!("hearth-demo/Fox:{level}")]).await;
+        place.json(&["keep", "Fox"]).await;
+        let kept = walk(&place.folder.path().join("data/quantised"));
+        files.extend(kept.into_iter().map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, std::fs::read(path).unwrap())
+        }));
+    }
+    let mut repo = hub.repo("hearth-demo/Fox-UQFF");
+    for (name, bytes) in files {
+        repo = repo.file(&name, bytes);
+    }
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let within = |path: std::path::PathBuf| if path.is_dir() { walk(&path) } else { vec![path] };
+    entries.flat_map(|entry| within(entry.unwrap().path())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_of_uqff_shows_its_quantisations_and_they_share_what_they_share() {
+    let hub = hub().await;
+    with_uqff(&hub).await;
+    let place = Place::near(&hub.url);
+    let page = place.json(&["fit", "hearth-demo/Fox-UQFF"]).await;
+    let variants: Vec<_> = (page["variants"].as_array().unwrap().iter())
+        .map(|variant| {
+            let label = variant["verdict"]["label"].as_str();
+            (
+                variant["name"].as_str().unwrap(),
+                label,
+                variant["recommended"] == true,
+            )
+        })
+        .collect();
+    assert_eq!(
+        variants,
+        [("Q8_0", Some("fits"), true), ("Q4_K", Some("fits"), false)],
+        "{page}"
+    );
+    for level in ["Q8_0", "Q4_K"] {
+        place
+            .json(&["pull", &format!("hearth-demo/Fox-UQFF:{level}")])
+            .await;
+    }
+    hub.go_offline().await;
+    let says = async |name: &str| {
+        let output = place.hearth(&["chat", name, "-q", "What do you say?"]).await;
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    for name in ["Fox-UQFF Q8_0", "Fox-UQFF Q4_K"] {
+        assert_eq!(says(name).await, FOX);
+    }
+    // What both need goes with the last of them.
+    let cache = place.folder.path().join("huggingface");
+    place.json(&["rm", "Fox-UQFF Q8_0"]).await;
+    assert_eq!(says("Fox-UQFF Q4_K").await, FOX);
+    let first = walk(&cache).len();
+    place.json(&["rm", "Fox-UQFF Q4_K"]).await;
+    let left = walk(&cache);
+    assert!(left.len() < first, "{left:?}");
+    assert!(
+        left.iter().all(|path| !path.ends_with("residual.safetensors")),
+        "{left:?}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_is_kept_quantised_and_answers_from_its_copy() {
     let hub = hub().await;

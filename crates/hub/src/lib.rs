@@ -41,4 +41,4 @@ pub use names::{Commit, NameKind, RepoId, RepoPath, Revision};
 pub use repository::{Repo, RepoFile};
 pub use search::{SearchPage, SearchQuery, Sort};
 pub use token::{Keychain, Token, TokenVault};
-pub use variants::{Kind, Variant, quantisation, variants};
+pub use variants::{Kind, Variant, quantisation, uqff_quantisation, variants};

@@ -1,10 +1,12 @@
-//! What a model of safetensors that is still on the Hub says of itself, read without its weights and its tokeniser.
+//! What a model of safetensors or UQFF that is still on the Hub says of itself, read without its weights and its tokeniser.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use hearth_safetensors::{Checkpoint, Config, Error, Files, Tensor, header_bytes, tensors};
+use hearth_safetensors::{
+    Checkpoint, Config, Error, Files, Layer, TOLD, Tensor, alike, header_bytes, tensors,
+};
 
 use crate::pages::{Page, parse};
 use crate::refusal::Asked;
@@ -73,9 +75,27 @@ impl Hub {
             });
             let weights: Vec<_> = weights.collect();
             let parts: Vec<_> = stream::iter(weights).buffered(AT_ONCE).try_collect().await?;
-            Checkpoint::of(sorted, &told, |_| Ok(parts.concat())).map_err(bad)
+            let quantised = sorted
+                .quantised
+                .iter()
+                .filter_map(|path| of(&path.to_string_lossy()));
+            let quantised = quantised.map(|file| {
+                let (hub, repo, commit, file) = (self.clone(), repo.clone(), commit.clone(), file.clone());
+                async move { hub.layers(&repo, &commit, &file).await }
+            });
+            let quantised: Vec<_> = quantised.collect();
+            let layers: Vec<_> = stream::iter(quantised).buffered(AT_ONCE).try_collect().await?;
+            let mut model = Checkpoint::of(sorted, &told, |_| Ok(parts.concat())).map_err(bad)?;
+            model.layers = layers.concat();
+            model.layers.sort_by_key(|layer| layer.number);
+            Ok(model)
         };
-        let key = format!("checkpoint {repo} {commit}");
+        // A repository holds several models of UQFF.
+        let uqff = files
+            .first()
+            .map(|file| file.path.as_str())
+            .filter(|path| path.ends_with(".uqff"));
+        let key = format!("checkpoint {repo} {commit} {}", uqff.unwrap_or_default());
         let Page { value, .. } = self.page(&key, FOR_EVER, fetch).await?;
         Ok(value)
     }
@@ -109,16 +129,42 @@ impl Hub {
         commit: &Commit,
         file: &RepoFile,
     ) -> Result<Vec<Tensor>, HubError> {
+        let bytes = self.header_and(0, repo, commit, file).await?;
+        tensors(file.path.file_name(), &bytes, file.size_bytes).map_err(|error| bad(&file.path, &error))
+    }
+
+    /// The layers of a file of UQFF, as far as its first bytes tell.
+    async fn layers(&self, repo: &RepoId, commit: &Commit, file: &RepoFile) -> Result<Vec<Layer>, HubError> {
+        let name = file.path.file_name();
+        let bytes = self.header_and(TOLD, repo, commit, file).await?;
+        let layers = || {
+            let length = header_bytes(name, &bytes, file.size_bytes)?;
+            let (header, told) =
+                bytes.split_at(bytes.len().min(usize::try_from(length).unwrap_or(usize::MAX)));
+            alike(name, &tensors(name, header, file.size_bytes)?, told)
+        };
+        layers().map_err(|error| bad(&file.path, &error))
+    }
+
+    /// What a file of weights begins with: its header and so many bytes of what comes after.
+    async fn header_and(
+        &self,
+        more: u64,
+        repo: &RepoId,
+        commit: &Commit,
+        file: &RepoFile,
+    ) -> Result<Vec<u8>, HubError> {
         let name = file.path.file_name();
         let mut remote = self.remote(repo, commit, &file.path);
         let mut bytes = remote.read(0..FIRST.min(file.size_bytes)).await?;
         let length = header_bytes(name, &bytes, file.size_bytes).map_err(|error| bad(&file.path, &error))?;
+        let length = length.saturating_add(more).min(file.size_bytes);
         let have = bytes.len() as u64;
         if have < length {
             bytes.extend(remote.read(have..length).await?);
         }
         bytes.truncate(usize::try_from(length).unwrap_or(usize::MAX));
-        tensors(name, &bytes, file.size_bytes).map_err(|error| bad(&file.path, &error))
+        Ok(bytes)
     }
 }
 

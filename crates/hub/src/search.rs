@@ -128,6 +128,8 @@ impl Hub {
             Kind::Gguf => &["gguf"],
             // Those that a template for chats was found in.
             Kind::Safetensors => &["safetensors", "transformers", "conversational"],
+            // The Hub does not know the format: what publishers call it.
+            Kind::Uqff => &["uqff"],
         };
         for filter in filters {
             pairs.append_pair("filter", filter);

@@ -1,12 +1,15 @@
 //! A repository's files, grouped into models that can be chosen from.
 
 mod safetensors;
+mod uqff;
 
 use std::collections::{BTreeMap, HashMap};
 
 use hearth_gguf::ShardName;
 
 use crate::{HubError, Repo, RepoFile};
+
+pub use uqff::uqff_quantisation;
 
 /// What a model's files are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -16,6 +19,8 @@ pub enum Kind {
     Gguf,
     /// Safetensors with a config and a tokeniser, quantised while they are read.
     Safetensors,
+    /// mistral.rs' own: quantised layers, and the rest beside them.
+    Uqff,
 }
 
 /// One form of the model: a GGUF file, all shards of it, or the whole set of safetensors.
@@ -39,6 +44,7 @@ pub struct Variant {
 pub fn variants(repo: &Repo) -> Result<Vec<Variant>, HubError> {
     let mut variants = gguf(repo);
     variants.extend(safetensors::variant(repo));
+    variants.extend(uqff::variants(repo));
     if variants.is_empty() {
         return Err(HubError::NoModel {
             repo: repo.model.id.clone(),

@@ -16,7 +16,7 @@ pub use config::Config;
 pub use files::{COMPANIONS, Files, RESIDUAL, shard_of};
 pub use header::{Tensor, described, header_bytes, tensors};
 pub use safetensors::tensor::Dtype;
-pub use uqff::{Layer, Numbers};
+pub use uqff::{Layer, Numbers, TOLD, alike};
 
 use std::path::PathBuf;
 

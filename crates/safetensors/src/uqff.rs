@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::files::name_of;
-use crate::header::described;
+use crate::header::{Tensor, described};
 
 /// The newest version that the engine reads, and all older ones of the same first number.
 const VERSION: (u32, u32) = (0, 2);
 /// Most sides of a tensor.
 const SIDES: u32 = 8;
 /// Most bytes that a layer says of itself before its numbers: version, kind, bias, length, type, sides.
-const LONGEST: u64 = 4 + 1 + 1 + 4 + 4 + 4 + 4 * SIDES as u64;
+pub const TOLD: u64 = 4 + 1 + 1 + 4 + 4 + 4 + 4 * SIDES as u64;
 
 /// A quantised layer, as its file describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,45 @@ pub(crate) fn open(paths: &[PathBuf]) -> Result<Vec<Layer>, Error> {
     }
 }
 
+/// The layers of a file named `file` of which only the descriptions were read and the first bytes of the first layer. All are taken to
+/// be of its kind, and of sides nothing is known but how many numbers they have: the other layers' shapes have one side.
+///
+/// # Errors
+/// When it is no UQFF, or one of another version.
+pub fn alike(file: &str, tensors: &[Tensor], told: &[u8]) -> Result<Vec<Layer>, Error> {
+    let damaged = |problem: String| damaged(Path::new(file), problem);
+    let mut layers: Vec<Layer> = Vec::with_capacity(tensors.len());
+    for tensor in tensors {
+        let number = number_of(tensor).map_err(damaged)?;
+        let Some(first) = layers.first() else {
+            layers.push(layer(number, told, tensor.bytes).map_err(damaged)?);
+            continue;
+        };
+        let weights = first
+            .shape
+            .iter()
+            .fold(1, |all: u128, side| all.saturating_mul(u128::from(*side)));
+        let weights = u128::from(tensor.bytes).saturating_mul(weights) / u128::from(first.bytes.max(1));
+        layers.push(Layer {
+            number,
+            numbers: first.numbers.clone(),
+            shape: vec![u64::try_from(weights).unwrap_or(u64::MAX)],
+            bytes: tensor.bytes,
+        });
+    }
+    Ok(layers)
+}
+
+fn number_of(tensor: &Tensor) -> Result<usize, String> {
+    let number = tensor.name.parse();
+    number.map_err(|_| {
+        format!(
+            "has a tensor “{}”, and layers have numbers: it is no UQFF",
+            tensor.name
+        )
+    })
+}
+
 fn open_one(path: &Path) -> Result<Vec<Layer>, Error> {
     let io = |source| Error::Io {
         path: path.into(),
@@ -71,15 +110,7 @@ fn open_one(path: &Path) -> Result<Vec<Layer>, Error> {
     let (tensors, mut file) = described(path)?;
     let mut layers = Vec::with_capacity(tensors.len());
     for (tensor, start) in tensors {
-        let number = tensor.name.parse().map_err(|_| {
-            damaged(
-                path,
-                format!(
-                    "has a tensor “{}”, and layers have numbers: it is no UQFF",
-                    tensor.name
-                ),
-            )
-        })?;
+        let number = number_of(&tensor).map_err(|what| damaged(path, what))?;
         if tensor.dtype != Dtype::U8 {
             return Err(damaged(
                 path,
@@ -89,7 +120,7 @@ fn open_one(path: &Path) -> Result<Vec<Layer>, Error> {
         let mut told = Vec::new();
         file.seek(SeekFrom::Start(start)).map_err(io)?;
         (&mut file)
-            .take(tensor.bytes.min(LONGEST))
+            .take(tensor.bytes.min(TOLD))
             .read_to_end(&mut told)
             .map_err(io)?;
         let layer = layer(number, &told, tensor.bytes).map_err(|what| damaged(path, what))?;
@@ -190,7 +221,7 @@ impl Told<'_> {
     }
 
     fn shape(&mut self) -> Option<Vec<u64>> {
-        let sides = self.number().filter(|sides| (1..=SIDES).contains(sides))?;
+        let sides = self.number().filter(|sides| (2..=SIDES).contains(sides))?;
         (0..sides).map(|_| self.number().map(u64::from)).collect()
     }
 

@@ -204,6 +204,7 @@ pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
 /// What mistral.rs would find out while it reads the layers of UQFF, or at the first token.
 fn layers(model: &Checkpoint, vocabulary: u64) -> Result<(), Unsupported> {
     let misfit = |detail: String| Err(Unsupported::Misfit { detail });
+    let mut estimated = false;
     for layer in &model.layers {
         let kind = match &layer.numbers {
             Numbers::Plain(_) => continue,
@@ -221,6 +222,11 @@ fn layers(model: &Checkpoint, vocabulary: u64) -> Result<(), Unsupported> {
                 tensor_type: kind.name(),
             });
         }
+        if layer.shape.len() == 1 {
+            // Not more is known of a file that is still on the Hub (`hearth_safetensors::alike`).
+            estimated = true;
+            continue;
+        }
         let weights = layer
             .shape
             .iter()
@@ -237,7 +243,7 @@ fn layers(model: &Checkpoint, vocabulary: u64) -> Result<(), Unsupported> {
     }
     let width = model.config.number("hidden_size").unwrap_or_default();
     let is_output = |shape: &[u64]| shape == [vocabulary, width];
-    if !model.layers.iter().any(|layer| is_output(&layer.shape)) {
+    if !estimated && !model.layers.iter().any(|layer| is_output(&layer.shape)) {
         return misfit(format!(
             "none of its layers is the output, {vocabulary} tokens by {width}: its config.json is another model's"
         ));
