@@ -149,9 +149,9 @@ impl Parts {
         }
         total += writer.finish()?;
         for from in self.companions() {
-            let to = folder.join(from.file_name().unwrap_or_default());
-            total += fs::copy(from, &to)?;
-            fs::OpenOptions::new().append(true).open(&to)?.sync_all()?;
+            let mut to = fs::File::create(folder.join(from.file_name().unwrap_or_default()))?;
+            total += io::copy(&mut fs::File::open(from)?, &mut to)?;
+            to.sync_all()?;
         }
         sync_folder(Some(folder))?;
         Ok(total)
