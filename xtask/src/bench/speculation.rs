@@ -120,7 +120,8 @@ pub fn run(options: &BenchOptions) -> Result<Metrics> {
         (Shape::LLAMA_3B, "3b")
     };
     let target = bench.file(
-        &format!("scripted-{class}"),
+        // What it says is not told by its header either, so its name does.
+        &format!("scripted-{class}-{}", script.text().len()),
         &ModelFile::scripted(&script)
             .shape(shape)
             .quantisation(Quantisation::Q4KM),
