@@ -18,6 +18,9 @@ use super::{BenchOptions, Metrics};
 /// How often a drafted token is to stand.
 const ACCEPTANCES: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 0.95];
 
+/// What the target counts to beside a draft model: a reply of a usual length, over which learning what drafts bring is spread.
+const LONG: usize = 160;
+
 /// A draft of the half-billion class with the target's vocabulary.
 const DRAFT: Shape = Shape {
     layers: 16,
@@ -113,31 +116,33 @@ pub fn run(options: &BenchOptions) -> Result<Metrics> {
         println!("{}", row.line());
         rows.push(row);
     };
-    let script = script()?;
     let (shape, class) = if arguments.small {
         (Shape::LLAMA_1B, "1b")
     } else {
         (Shape::LLAMA_3B, "3b")
     };
-    let target = bench.file(
-        // What it says is not told by its header either, so its name does.
-        &format!("scripted-{class}-{}", script.text().len()),
-        &ModelFile::scripted(&script)
-            .shape(shape)
-            .quantisation(Quantisation::Q4KM),
-    )?;
+    let target = |script: &Script, name: &str| {
+        let model = ModelFile::scripted(script).shape(shape);
+        bench.file(
+            &format!("scripted-{class}-{name}"),
+            &model.quantisation(Quantisation::Q4KM),
+        )
+    };
+    let long = Script::counting(LONG)?;
+    let counting = target(&long, "counting")?;
     for &acceptance in &arguments.acceptances {
         let draft = bench.file(
             "scripted-draft",
-            &ModelFile::scripted(&script)
+            &ModelFile::scripted(&long)
                 .shape(DRAFT)
                 .quantisation(Quantisation::Q4KM)
                 .knowing(acceptance),
         )?;
-        let mut pair = bench.load(&target, Some(&draft))?;
+        let mut pair = bench.load(&counting, Some(&draft))?;
         tell(bench.row(&mut pair, "model", Some(acceptance), "random", "Speak.")?);
     }
-    let mut alone = bench.load(&target, None)?;
+    let script = letters()?;
+    let mut alone = bench.load(&target(&script, "letters")?, None)?;
     for acceptance in arguments.acceptances.into_iter().chain([1.0]) {
         let prompt = quoted(&script, acceptance);
         let text = if acceptance < 1.0 {
@@ -166,7 +171,7 @@ pub fn run(options: &BenchOptions) -> Result<Metrics> {
 
 /// Characters that are tokens of their own in a prompt as well as in the reply, each once: the vocabulary is filled up with words
 /// of small letters, which a prompt's small letters would join to.
-fn script() -> Result<Script> {
+fn letters() -> Result<Script> {
     let letters = ('!'..='~').filter(|letter| !letter.is_ascii_lowercase());
     Ok(Script::pieces(letters.map(String::from))?)
 }
