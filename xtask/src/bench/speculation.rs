@@ -164,7 +164,7 @@ pub fn run(options: &BenchOptions) -> Result<Metrics> {
         "model",
         None,
         "trained",
-        "My lord, what news of the battle, and of the king?",
+        "Tell me thy tale, from first to last.",
     )?);
     Ok(json!({ "rows": rows.iter().map(Row::json).collect::<Vec<_>>() }))
 }
