@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use either::Either;
+use chrono::Local;
 use hearth_engine::protocol::{
-    ChatMessage, Event, Fault, Grammar, Question, RequestId, Sampling, StopReason, THOUGHT,
+    ChatMessage, Event, Fault, Grammar, Question, RequestId, Sampling, StopReason,
 };
-use indexmap::IndexMap;
 use mistralrs_core::{
     Constraint, MistralRs, NormalRequest, Request, RequestMessage, Response, SamplingParams,
-    TokenizationRequest,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,30 +26,20 @@ const CHUNKS: usize = 1024;
 /// # Errors
 /// [`Fault::BadTemplate`] when the template refuses this chat, [`Fault::Panicked`] when the engine died of it.
 pub async fn tokens(model: &Model, messages: &[ChatMessage], think: bool) -> Result<Vec<u32>, Fault> {
-    let rendered = messages.iter().map(|message| {
-        IndexMap::from([
-            ("role".to_owned(), Either::Left(message.role.name().to_owned())),
-            ("content".to_owned(), Either::Left(message.content.clone())),
-        ])
+    let (template, tokenizer) = (model.template.clone(), model.tokenizer.clone());
+    let messages = messages.to_vec();
+    let read = tokio::task::spawn_blocking(move || {
+        let bad = |detail: String| Fault::BadTemplate {
+            detail: first_line(&detail),
+        };
+        let text = template.render(&messages, think, Local::now()).map_err(bad)?;
+        // What begins a text is the template's to say.
+        let tokens = tokenizer.encode_fast(text, false);
+        let tokens = tokens.map_err(|error| bad(error.to_string()))?;
+        Ok(tokens.get_ids().to_vec())
     });
-    let (response, mut answer) = mpsc::channel(1);
-    let request = Request::Tokenize(TokenizationRequest {
-        text: Either::Left(rendered.collect()),
-        tools: None,
-        add_generation_prompt: true,
-        add_special_tokens: true,
-        enable_thinking: Some(think),
-        reasoning_effort: None,
-        response,
-    });
-    send(&model.runner, request).await?;
-    match answer.recv().await {
-        Some(Ok(tokens)) => Ok(tokens),
-        Some(Err(error)) => Err(Fault::BadTemplate {
-            detail: first_line(&format!("{error:#}")),
-        }),
-        None => Err(Fault::Panicked { detail: last_panic() }),
-    }
+    read.await
+        .unwrap_or_else(|_| Err(Fault::Panicked { detail: last_panic() }))
 }
 
 /// Streams a reply to the app until it ends or `cancel` is told. The event that ends it is returned, not sent.
@@ -76,7 +64,7 @@ pub async fn reply(
         });
     }
     outbox.send(Event::Started { id, prompt_tokens });
-    let opens_thought = opens_thought(model, &prompt);
+    let mut thoughts = model.format.begin(&end_of(model, &prompt));
 
     let room = model.context - prompt_tokens;
     let most = question.max_tokens.map_or(room, |most| most.clamp(1, room));
@@ -107,10 +95,6 @@ pub async fn reply(
     };
     send(&model.runner, Request::Normal(Box::new(request))).await?;
 
-    if opens_thought {
-        // The template has said it, and only what the model says is streamed.
-        tell(outbox, id, format!("{}\n", THOUGHT.0), &meter, prompt_tokens);
-    }
     let mut texts = StopTexts::new(question.stop);
     let stop = loop {
         let chunk = tokio::select! {
@@ -131,7 +115,7 @@ pub async fn reply(
             };
         };
         let (piece, ended) = piece(chunk)?;
-        let passed = texts.push(&piece);
+        let passed = texts.push(&thoughts.push(&piece));
         tell(outbox, id, passed.text, &meter, prompt_tokens);
         if passed.stopped {
             break StopReason::StopString;
@@ -145,7 +129,8 @@ pub async fn reply(
         }
     };
     if stop != StopReason::StopString {
-        tell(outbox, id, texts.finish(), &meter, prompt_tokens);
+        let passed = texts.push(&thoughts.finish());
+        tell(outbox, id, passed.text + &texts.finish(), &meter, prompt_tokens);
     }
     Ok(Event::Done {
         id,
@@ -154,13 +139,12 @@ pub async fn reply(
     })
 }
 
-/// Whether the prompt ends in the middle of a thought.
-fn opens_thought(model: &Model, prompt: &[u32]) -> bool {
-    /// More tokens than the tag and the white space around it can be.
+/// The last words of a prompt.
+fn end_of(model: &Model, prompt: &[u32]) -> String {
+    /// More tokens than a tag and the white space around it can be.
     const END: usize = 16;
-    let end = prompt.get(prompt.len().saturating_sub(END)..).unwrap_or_default();
-    let text = (model.tokenizer.as_ref()).and_then(|tokenizer| tokenizer.decode(end, false).ok());
-    text.is_some_and(|text| text.trim_end().ends_with(THOUGHT.0))
+    let end = prompt.get(prompt.len().saturating_sub(END)..).unwrap_or(prompt);
+    model.tokenizer.decode(end, false).unwrap_or_default()
 }
 
 fn tell(outbox: &Outbox, id: RequestId, text: String, meter: &Arc<Meter>, prompt_tokens: usize) {

@@ -23,6 +23,8 @@ use crate::pipeline::ChatPipeline;
 use crate::preflight::{self, Checked};
 use crate::progress::Progress;
 use crate::reply::Reply;
+use crate::template::Template;
+use crate::thought::Format;
 use crate::uqff::{self, Parts};
 use crate::weights::{self, SharedPipeline};
 
@@ -33,7 +35,11 @@ pub struct Model {
     /// Prompt and reply together, in tokens.
     pub context: usize,
     /// Its tokeniser.
-    pub tokenizer: Option<Arc<Tokenizer>>,
+    pub tokenizer: Arc<Tokenizer>,
+    /// How chats become text.
+    pub template: Arc<Template>,
+    /// How its thoughts are told from its answers.
+    pub format: Format,
     /// The reply that it writes.
     pub reply: Arc<Mutex<Reply>>,
     /// What it can be kept from, where it was quantised while it was read.
@@ -75,20 +81,32 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
         None => None,
         Some(checked) => Some(drafter(read(draft, checked, quantisation).await?, &pipeline).await?),
     };
-    let (trained_context, tokenizer) = {
+    let (trained_context, tokenizer, template) = {
         let pipeline = pipeline.lock().await;
-        (pipeline.get_metadata().max_seq_len, pipeline.tokenizer())
+        let template = pipeline
+            .get_chat_template()
+            .and_then(|files| Template::of(&files));
+        (
+            pipeline.get_metadata().max_seq_len,
+            pipeline.tokenizer(),
+            template,
+        )
     };
+    let tokenizer = tokenizer.ok_or_else(|| missing("tokenizer"))?;
+    let template = Arc::new(template.ok_or_else(|| missing("chat template"))?);
+    let format = Format::of(template.source());
     let context = context
         .unwrap_or(DEFAULT_CONTEXT)
         .clamp(1, trained_context.max(1));
     let reply = Arc::<Mutex<Reply>>::default();
-    let pipeline = ChatPipeline::new(pipeline, drafter, context, reply.clone()).map_err(unusable)?;
+    let pipeline = ChatPipeline::new(pipeline, drafter, context, &format, reply.clone()).map_err(unusable)?;
     let runner = start_engine(Arc::new(tokio::sync::Mutex::new(pipeline))).await?;
     let model = Model {
         runner,
         context,
         tokenizer,
+        template,
+        format,
         reply,
         kept,
     };
@@ -142,6 +160,12 @@ async fn drafter(draft: SharedPipeline, target: &SharedPipeline) -> Result<Draft
         return Err(Fault::DraftMismatch { detail });
     }
     Drafter::new(draft).map_err(unusable)
+}
+
+fn missing(what: &str) -> Fault {
+    Fault::BadModel {
+        detail: format!("it has no {what}"),
+    }
 }
 
 fn unusable(error: candle_core::Error) -> Fault {

@@ -25,6 +25,8 @@ mod reply;
 mod session;
 mod shelf;
 mod stop;
+mod template;
+mod thought;
 mod threads;
 mod tokenizer;
 mod translation;

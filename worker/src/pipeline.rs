@@ -2,6 +2,7 @@
 //! speculated.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use mistralrs_core::pipeline::{
     GeneralMetadata, IsqPipelineMixin, MetadataMixin, NormalCache, PreProcessingMixin,
 };
 use mistralrs_core::prefix_cacher::PrefixCacheManagerV2;
+use mistralrs_core::reasoning_parsers::ReasoningMode;
 use mistralrs_core::sequence::{Sequence, SequenceRecognizer, SequenceState, StopReason};
 use mistralrs_core::{IsqType, ModelCategory, Pipeline};
 use rand_isaac::Isaac64Rng;
@@ -25,6 +27,7 @@ use crate::draft::Drafter;
 use crate::reader::{PORTION, Reader, common};
 use crate::reply::Reply;
 use crate::shelf::Shelf;
+use crate::thought::{Format, ToldWhole};
 use crate::weights::SharedPipeline;
 
 /// How often drafts that agree on 2, on 3 to 5, and on more tokens usually stand, and those of a draft model.
@@ -70,8 +73,11 @@ pub struct ChatPipeline {
     /// A chat whose first token was its last, and how it ended: mistral.rs forgets that after every prompt and goes on.
     ended: Option<(usize, SequenceState)>,
     tokenizer: Option<Arc<Tokenizer>>,
-    template: Option<Arc<ChatTemplate>>,
     metadata: Arc<GeneralMetadata>,
+    /// Tokens that end a reply.
+    ends: Vec<u32>,
+    /// Tokens that are no text and are told all the same: those that thoughts are told by.
+    told: HashSet<u32>,
     name: String,
     device: Device,
     /// What mistral.rs is shown in place of the target's cache: it would make room in it for every prompt.
@@ -87,14 +93,25 @@ impl ChatPipeline {
         model: SharedPipeline,
         drafter: Option<Drafter>,
         context: usize,
+        format: &Format,
         reply: Arc<parking_lot::Mutex<Reply>>,
     ) -> Result<Self> {
         let mut target = Reader::new(model)?;
         let pipeline = target.pipeline()?;
+        let (tokenizer, metadata) = (pipeline.tokenizer(), pipeline.get_metadata());
+        let goes_on = |id: u32| {
+            let token = tokenizer.as_ref().and_then(|tokenizer| tokenizer.id_to_token(id));
+            token.is_some_and(|token| format.goes_on_after(&token))
+        };
         Ok(Self {
-            tokenizer: pipeline.tokenizer(),
-            template: pipeline.get_chat_template(),
-            metadata: pipeline.get_metadata(),
+            ends: (metadata.eos_tok.iter().copied())
+                .filter(|id| !goes_on(*id))
+                .collect(),
+            told: tokenizer
+                .as_ref()
+                .map_or_else(HashSet::new, |tokenizer| format.tokens(tokenizer)),
+            tokenizer,
+            metadata,
             name: pipeline.name(),
             device: pipeline.device(),
             target,
@@ -252,6 +269,9 @@ impl ChatPipeline {
                 sample_sequence(logits, seq, return_logprobs, rng.clone(), false, false, false).await?;
             let token = chosen.token;
             let goes_on = run.chose(token);
+            if self.told.contains(&token) {
+                seq.enable_reasoning(ReasoningMode::TagBased, Box::new(ToldWhole));
+            }
             finish_or_add_toks_to_seq(&*self, prefix_cacher, seq, chosen, eos.as_deref(), false).await?;
             if !goes_on || matches!(seq.getstate(), SequenceState::Done(_)) {
                 break;
@@ -311,8 +331,8 @@ impl Pipeline for ChatPipeline {
         _backend_metadata: CacheBackendMetadata,
     ) -> Result<Duration> {
         let start = Instant::now();
-        let metadata = self.metadata.clone();
-        let eos = (!disable_eos_stop).then_some(&metadata.eos_tok[..]);
+        let ends = self.ends.clone();
+        let eos = (!disable_eos_stop).then_some(&ends[..]);
         for seq in input_seqs {
             self.advance(seq, is_prompt, eos, prefix_cacher, rng.clone())
                 .await?;
@@ -337,8 +357,10 @@ impl Pipeline for ChatPipeline {
 }
 
 impl PreProcessingMixin for ChatPipeline {
+    /// Not mistral.rs' affair: it would look for thoughts in a way of its own, for which it fetches a vocabulary from the
+    /// internet.
     fn get_chat_template(&self) -> Option<Arc<ChatTemplate>> {
-        self.template.clone()
+        None
     }
 
     fn get_input_processor_config(&self) -> Option<Arc<dyn Any>> {
