@@ -74,6 +74,16 @@ struct PublishedShape {
     head_length: u64,
     vocabulary: u64,
     trained_context: u64,
+    experts: Option<PublishedExperts>,
+}
+
+/// Experts, as many of which are asked for each token.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PublishedExperts {
+    count: u64,
+    used: u64,
+    feed_forward: u64,
 }
 
 impl StartingList {
@@ -114,6 +124,14 @@ impl Entry {
         let mut metadata: BTreeMap<String, Value> = numbers
             .map(|(name, number)| (key(name), Value::Unsigned(number)))
             .into();
+        if let Some(experts) = &of.experts {
+            let numbers = [
+                ("expert_count", experts.count),
+                ("expert_used_count", experts.used),
+                ("expert_feed_forward_length", experts.feed_forward),
+            ];
+            metadata.extend(numbers.map(|(name, number)| (key(name), Value::Unsigned(number))));
+        }
         metadata.insert(
             "general.architecture".to_owned(),
             Value::Text(architecture.clone()),
@@ -182,5 +200,59 @@ impl App {
         fit.sort_by_key(|suggestion| !quick_enough(&suggestion.verdict));
         fit.truncate(SHOWN);
         Ok(fit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hearth_engine::support::ARCHITECTURES;
+    use hearth_machine::{Cpu, CpuLevel, Memory};
+
+    use super::*;
+
+    fn computer(gigabytes: u64) -> Machine {
+        let bytes = gigabytes << 30;
+        Machine {
+            os: "Test".to_owned(),
+            cpu: Cpu {
+                name: "Test".to_owned(),
+                physical_cores: 8,
+                logical_cores: 16,
+                features: Vec::new(),
+                level: CpuLevel::Avx2,
+            },
+            memory: Memory {
+                total_bytes: bytes,
+                // What the system and a browser leave of it.
+                available_bytes: bytes / 4 * 3,
+                limit_bytes: None,
+                unified: false,
+            },
+            gpus: Vec::new(),
+            disks: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_model_of_the_list_runs() {
+        for entry in StartingList::read(None).models {
+            assert!(ARCHITECTURES.contains(&entry.architecture()), "{}", entry.repo);
+            assert!(entry.shape().is_some(), "{}", entry.repo);
+        }
+    }
+
+    #[test]
+    fn every_size_of_memory_has_its_models() {
+        let mut before = 0;
+        for gigabytes in [8, 16, 32, 64] {
+            let fit = StartingList::read(None).that_fit(&computer(gigabytes), None);
+            let largest = fit.iter().map(|model| model.size_bytes).max().unwrap_or_default();
+            assert!(
+                largest > before,
+                "nothing more for {gigabytes} GB than for half of it"
+            );
+            assert!(fit.len() >= SHOWN, "{} models for {gigabytes} GB", fit.len());
+            before = largest;
+        }
     }
 }
