@@ -52,7 +52,10 @@ pub fn product(weights: &QMatMul, activations: &Tensor, ids: &Tensor) -> Result<
 }
 
 /// By expert, where in `ids` it is asked.
-fn asking(ids: &Tensor, experts: usize) -> Result<Vec<Vec<u32>>> {
+///
+/// # Errors
+/// candle's, and when an expert is named that there is not.
+pub fn asking(ids: &Tensor, experts: usize) -> Result<Vec<Vec<u32>>> {
     let mut asking = vec![Vec::new(); experts];
     for (place, id) in (0..).zip(ids.flatten_all()?.to_vec1::<u32>()?) {
         match asking.get_mut(id as usize) {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::reader::Reader;
 use crate::weights;
-use crate::{experts, matmul, preflight, quantise, uqff};
+use crate::{experts, matmul, mxfp4, preflight, quantise, uqff};
 
 /// One at a time: they share the threads that compute.
 static TURN: Mutex<()> = Mutex::new(());
@@ -31,11 +31,23 @@ macro_rules! families {
             })*
         }
     };
+    ($kind:ident, at $check:ident, when asked: $($name:ident),*) => {
+        families!($kind: $($name),*);
+
+        mod $check {
+            $(#[test]
+            #[ignore = "one of many: cargo xtask test --models"]
+            fn $name() -> anyhow::Result<()> {
+                super::family(stringify!($name), &super::$check)
+            })*
+        }
+    };
 }
 
 families!(
-    safetensors: llama, mistral, mistral3, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, gemma3_text, phi3, phi4_mini,
-    smollm3, glm4, deepseek2, granitemoehybrid, granitemoehybrid_dense
+    safetensors, at every_level, when asked:
+    llama, mistral, mistral3, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, gemma3_text, phi3, phi4_mini,
+    smollm3, glm4, deepseek2, granitemoehybrid, granitemoehybrid_dense, starcoder2, gpt_oss
 );
 families!(
     gguf: llama, llama_yarn, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, gemma3_text, phi3, phi4_mini, smollm3,
@@ -47,7 +59,10 @@ families!(
 fn families_that_it_does_not_follow_are_refused() -> anyhow::Result<()> {
     for (name, words) in [
         ("llama_yarn", "stretched in a way (“yarn”)"),
-        ("granite", "“GraniteForCausalLM”, is not known"),
+        (
+            "granite",
+            "“GraniteForCausalLM”, does not run, because mistral.rs 0.8.1 has no loader",
+        ),
     ] {
         family(name, &|_, golden, tensors, folder| {
             let files = write_safetensors(golden, tensors, folder)?;
@@ -86,6 +101,16 @@ const ROUNDING: f32 = 0.02;
 /// The same, on the average over all, for weights of eight bits.
 const EIGHT_BITS: f32 = 0.08;
 
+/// How far the logits of these small models may be away on the average at each level. Their rows are too short for the K types,
+/// and the simpler ones of as many bits take their place (`get_quantization_behaviour` in mistralrs-quant's `utils/isq.rs`). With
+/// five and less, a token may be given to another expert.
+const LEVELS: [(Quantisation, f32); 4] = [
+    (Quantisation::Q8_0, EIGHT_BITS),
+    (Quantisation::Q6K, 0.25),
+    (Quantisation::Q5K, 0.6),
+    (Quantisation::Q4K, 0.6),
+];
+
 /// Compares what is said by a model in a folder.
 type Compare<'a> = &'a dyn Fn(&str, &Value, &BTreeMap<String, Tensor>, &Path) -> anyhow::Result<()>;
 
@@ -93,6 +118,7 @@ fn family(name: &str, compare: Compare<'_>) -> anyhow::Result<()> {
     let _turn = TURN.lock();
     matmul::install();
     experts::install();
+    mxfp4::install();
     quantise::install();
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/families");
     let golden: Value = serde_json::from_slice(&fs::read(shared.join(format!("{name}.json")))?)?;
@@ -107,26 +133,18 @@ fn family(name: &str, compare: Compare<'_>) -> anyhow::Result<()> {
 }
 
 fn safetensors(
-    _: &str,
+    name: &str,
     golden: &Value,
     tensors: &BTreeMap<String, Tensor>,
     folder: &Path,
 ) -> anyhow::Result<()> {
     let files = write_safetensors(golden, tensors, folder)?;
     compare(golden, &files)?;
-    roughly(golden, load(&files, Some(Quantisation::Q8_0))?)
-}
-
-/// Compares what a quantised model says.
-fn roughly(golden: &Value, mut quantised: Reader) -> anyhow::Result<()> {
-    let logits = quantised.pass(&numbers(&golden["prompt"]), 1)?.i(0)?;
-    let away = apart(&logits, &golden["logits"])?
-        .sqr()?
-        .mean_all()?
-        .sqrt()?
-        .to_scalar::<f32>()?;
-    ensure!(away < EIGHT_BITS, "quantised, logits are {away} away");
-    let kept = keep(&files, Quantisation::Q8_0, &folder.join("kept"))?;
+    let logits = roughly(golden, load(&files, Some(Quantisation::Q8_0))?)?;
+    let Some(kept) = keep(&files, Quantisation::Q8_0, &folder.join("kept"))? else {
+        ensure!(name == "gpt_oss", "it has no form in UQFF");
+        return Ok(());
+    };
     let again = load(&kept, None)?.pass(&numbers(&golden["prompt"]), 1)?.i(0)?;
     let furthest = (again - logits)?.abs()?.max_all()?.to_scalar::<f32>()?;
     ensure!(
@@ -136,18 +154,68 @@ fn roughly(golden: &Value, mut quantised: Reader) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Quantises a model, keeps it as UQFF in a folder, and says the files.
-fn keep(files: &[PathBuf], level: Quantisation, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// Compares what a quantised model says, and returns it.
+fn roughly(golden: &Value, mut quantised: Reader) -> anyhow::Result<Tensor> {
+    let logits = quantised.pass(&numbers(&golden["prompt"]), 1)?.i(0)?;
+    let away = root_mean_square(&apart(&logits, &golden["logits"])?)?;
+    ensure!(away < EIGHT_BITS, "quantised, logits are {away} away");
+    Ok(logits)
+}
+
+/// Quantises a model, keeps it as UQFF in a folder, and says the files; none where it has no such form.
+fn keep(files: &[PathBuf], level: Quantisation, folder: &Path) -> anyhow::Result<Option<Vec<PathBuf>>> {
     let checked = preflight::check(files)?;
     let source = checked.source(level);
     let runtime = tokio::runtime::Runtime::new()?;
     let parts = runtime.block_on(async {
         let pipeline = weights::read(files.to_vec(), &checked, Some(level))?;
-        let parts = uqff::parts(pipeline, source.context("it is no model of safetensors")?).await;
-        parts.context("it has no form in UQFF")
+        anyhow::Ok(uqff::parts(pipeline, source.context("it is no model of safetensors")?).await)
     })?;
+    let Some(parts) = parts else {
+        return Ok(None);
+    };
     parts.write(folder, |_| true)?;
-    fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
+    let kept = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    kept.collect::<anyhow::Result<_>>().map(Some)
+}
+
+/// At every level the model stays near the reference, and says the same when it is read in two parts and when drafts are taken
+/// back.
+fn every_level(
+    name: &str,
+    golden: &Value,
+    tensors: &BTreeMap<String, Tensor>,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    let files = write_safetensors(golden, tensors, folder)?;
+    let prompt: Vec<u32> = numbers(&golden["prompt"]);
+    for (level, most) in LEVELS {
+        let mut model = load(&files, Some(level))?;
+        let logits = model.pass(&prompt, 1)?.i(0)?;
+        let away = root_mean_square(&apart(&logits, &golden["logits"])?)?;
+        println!("{name} at {}: {away}", level.name());
+        ensure!(away < most, "at {}, logits are {away} away", level.name());
+        if !model.rewinds() {
+            continue;
+        }
+        model.forget()?;
+        let (first, second) = prompt.split_at(prompt.len() / 2);
+        model.pass(first, 1)?;
+        model.pass(second, 1)?;
+        model.rewind_to(first)?;
+        let parts = model.pass(second, second.len())?.i(second.len() - 1)?;
+        let away = root_mean_square(&(parts - logits)?)?;
+        ensure!(
+            away < ROUNDING,
+            "at {}, parts are {away} away from the whole",
+            level.name()
+        );
+    }
+    Ok(())
+}
+
+fn root_mean_square(numbers: &Tensor) -> Result<f32> {
+    numbers.sqr()?.mean_all()?.sqrt()?.to_scalar()
 }
 
 fn gguf(name: &str, golden: &Value, tensors: &BTreeMap<String, Tensor>, folder: &Path) -> anyhow::Result<()> {
@@ -168,7 +236,8 @@ fn gguf(name: &str, golden: &Value, tensors: &BTreeMap<String, Tensor>, folder: 
         compare(golden, &[write(GgmlDType::F16)?])?;
         roughly(golden, load(&[write(GgmlDType::BF16)?], None)?)?;
     }
-    roughly(golden, load(&[write(GgmlDType::Q8_0)?], None)?)
+    roughly(golden, load(&[write(GgmlDType::Q8_0)?], None)?)?;
+    Ok(())
 }
 
 fn compare(golden: &Value, files: &[PathBuf]) -> anyhow::Result<()> {
@@ -252,7 +321,8 @@ fn tensors(golden: &Value) -> anyhow::Result<BTreeMap<String, Tensor>> {
             tensor[0].as_str().unwrap_or_default(),
             numbers::<usize>(&tensor[1]),
         );
-        tensors.insert(name.to_owned(), weights_of(golden, name, &shape)?);
+        let kind = if tensor[2] == "u8" { DType::U8 } else { DType::BF16 };
+        tensors.insert(name.to_owned(), weights_of(golden, name, &shape, kind)?);
     }
     Ok(tensors)
 }
@@ -272,7 +342,7 @@ fn write_safetensors(
 }
 
 /// The numbers of a tensor, as `golden.py` says.
-fn weights_of(golden: &Value, name: &str, shape: &[usize]) -> Result<Tensor> {
+fn weights_of(golden: &Value, name: &str, shape: &[usize], kind: DType) -> Result<Tensor> {
     const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
     let (centre, spread) = centre_and_spread(golden, name, shape);
     let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
@@ -290,7 +360,7 @@ fn weights_of(golden: &Value, name: &str, shape: &[usize]) -> Result<Tensor> {
     };
     let count: usize = shape.iter().product();
     let numbers: Vec<f32> = (0..count as u64).map(number).collect();
-    Tensor::from_vec(numbers, shape, &Device::Cpu)?.to_dtype(DType::BF16)
+    Tensor::from_vec(numbers, shape, &Device::Cpu)?.to_dtype(kind)
 }
 
 fn centre_and_spread(golden: &Value, name: &str, shape: &[usize]) -> (f64, f64) {

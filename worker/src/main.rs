@@ -16,6 +16,7 @@ mod matmul;
 mod measure;
 mod memory;
 mod meter;
+mod mxfp4;
 mod pipeline;
 mod preflight;
 mod progress;
@@ -49,6 +50,7 @@ fn main() {
 
     matmul::install();
     experts::install();
+    mxfp4::install();
     quantise::install();
     tokenizer::install();
     let (requests, outbox) = connection::open();

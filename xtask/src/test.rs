@@ -19,6 +19,9 @@ pub struct TestOptions {
     /// Also fuzz, and run the tests marked `#[ignore]`: both take minutes.
     #[arg(long)]
     long: bool,
+    /// Also compare every family of models at every level of quantisation.
+    #[arg(long)]
+    models: bool,
     /// Run this step alone, with what it needs built.
     #[arg(long, value_name = "STEP")]
     only: Option<Step>,
@@ -37,7 +40,7 @@ pub fn run(project: &Project, options: &TestOptions) -> Result<ExitCode> {
                 .collect()
         }
     };
-    let report = Report::of(&steps, |step| step.run(project, options.long));
+    let report = Report::of(&steps, |step| step.run(project, options));
     print!("{report}");
     Ok(if report.passed() {
         ExitCode::SUCCESS

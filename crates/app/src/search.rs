@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use hearth_engine::support::safetensors::reads_quantised;
 use hearth_fit::{Built, Label, quick_label};
 use hearth_hub::{Gated, HubModel, Kind, SearchPage, SearchQuery, Sort};
 use serde::{Deserialize, Serialize};
@@ -174,7 +175,7 @@ impl App {
         let context = query.context.unwrap_or(FIRST_CONTEXT);
         let row = |(kind, model): (Kind, HubModel)| {
             let verdict = |parameters| match (&model.quantised_by, built(kind, &model)) {
-                (Some(_), Built::Class(_)) => Label::EngineCannot,
+                (Some(method), Built::Class(class)) if !reads_quantised(class, method) => Label::EngineCannot,
                 (_, built) => quick_label(&machine, built, parameters, context),
             };
             HubRow {

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use hearth_engine::protocol::Quantisation;
-use hearth_engine::support::safetensors::CLASSES;
+use hearth_engine::support::safetensors::{CLASSES, FAILS};
 use hearth_engine::support::{ARCHITECTURES, COMPARED, TENSOR_TYPES};
 
 fn page() -> String {
@@ -20,8 +20,8 @@ fn page() -> String {
         "# Models that run\n\nThis page is written from the lists that the verdict asks before a download and the worker before a load \
          (`crates/engine/src/support.rs` and `support/safetensors.rs`; see `crates/engine/tests/models_page.rs`). What is not \
          on it is refused in a sentence.\n\n*Compared* means that a tiny model of the family answers as transformers does, logit \
-         by logit and token by token, in `worker/src/families.rs`: on the processor, in 32 bits, at Q8_0, and in two parts \
-         where tokens can be taken back.\n\nOn graphics cards nothing was tried: the worker is built for processors.\n\n",
+         by logit and token by token, in `worker/src/families.rs`: on the processor, in 32 bits, at Q8_0 (at every level with \
+         `cargo xtask test --models`), and in two parts where tokens can be taken back.\n\nOn graphics cards nothing was tried: the worker is built for processors.\n\n",
     );
     page += "## GGUF\n\n| architecture | processor | compared |\n| --- | --- | --- |\n";
     for architecture in ARCHITECTURES {
@@ -37,16 +37,19 @@ fn page() -> String {
     for class in CLASSES {
         writeln!(page, "| {} | {} | runs | yes |", class.name, class.family).unwrap();
     }
+    for (class, family, why) in FAILS {
+        writeln!(page, "| {class} | {family} | fails, because {why} | |").unwrap();
+    }
     let levels = Quantisation::ALL.map(Quantisation::name).join(", ");
     writeln!(
         page,
         "\nQuantised while they are read, to the best of {levels} that fits this computer's memory. Weights that were quantised \
-         before (GPTQ, AWQ, FP8) are refused, and so are positions stretched in a way that the engine does not follow for the \
-         class.\n\n## UQFF\n\nThe classes of safetensors, from mistral.rs' own files: one or several of quantised layers \
-         (`q4k-0.uqff`), `residual.safetensors` with the rest, and the files beside them. Versions up to 0.2. Layers of GGUF's \
-         types above and plain ones; those of HQQ, AFQ, FP8, F8Q8 and MXFP4 are refused. *Compared*: each class is kept as UQFF at \
-         Q8_0 and answers from it as before, to the last bit but for rounding.\n\nA model of safetensors can be kept so by Hearth: \
-         the next load has only to read."
+         before (GPTQ, AWQ, FP8) are refused, but for gpt-oss' experts of MXFP4, which stay as they are; and so are positions \
+         stretched in a way that the engine does not follow for the class.\n\n## UQFF\n\nThe classes of safetensors, from \
+         mistral.rs' own files: one or several of quantised layers (`q4k-0.uqff`), `residual.safetensors` with the rest, and the \
+         files beside them. Versions up to 0.2. Layers of GGUF's types above and plain ones; those of HQQ, AFQ, FP8, F8Q8 and MXFP4 \
+         are refused. *Compared*: each class is kept as UQFF at Q8_0 and answers from it as before, to the last bit but for \
+         rounding.\n\nA model of safetensors can be kept so by Hearth: the next load has only to read."
     )
     .unwrap();
     page

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use crate::project::Project;
 use crate::setup::{self, Scope};
-use crate::test::fuzz;
+use crate::test::{TestOptions, fuzz};
 use crate::{build, command, tidy, ui, worker};
 
 /// The end-to-end tests need the built app, so the other tests leave their package out; selected
@@ -81,8 +81,9 @@ impl Step {
         self == Self::Fuzz
     }
 
-    /// Runs this step; `long` includes the tests that take minutes.
-    pub fn run(self, project: &Project, long: bool) -> Result<()> {
+    /// Runs this step, with the tests that take minutes where they are asked for.
+    pub fn run(self, project: &Project, options: &TestOptions) -> Result<()> {
+        let &TestOptions { long, models, .. } = options;
         match self {
             Self::Setup => setup::run(project, Scope::Test),
             Self::Format => format(project),
@@ -92,7 +93,7 @@ impl Step {
             Self::UiTest => command::run(command::npm(project).args(["run", "test"])),
             Self::UiBuild => ui::build(project),
             Self::Worker => worker::install(project),
-            Self::WorkerTest => worker_tests(project, long),
+            Self::WorkerTest => worker_tests(project, long || models),
             Self::Clippy => clippy(project),
             Self::Rust => rust_tests(project, long),
             Self::App => app(project),

@@ -20,6 +20,8 @@ pub struct Class {
     stretched: &'static [&'static str],
     /// Whether it reads the base of the positions from `rope_parameters`, where transformers 5 writes it.
     reads_parameters: bool,
+    /// How its weights are quantised in the files, where mistral.rs reads them in no other way.
+    quantised: Option<&'static str>,
 }
 
 const fn text(name: &'static str, family: &'static str) -> Class {
@@ -29,6 +31,7 @@ const fn text(name: &'static str, family: &'static str) -> Class {
         sees: false,
         stretched: &[],
         reads_parameters: false,
+        quantised: None,
     }
 }
 
@@ -47,6 +50,13 @@ impl Class {
     const fn reading_parameters(self) -> Self {
         Self {
             reads_parameters: true,
+            ..self
+        }
+    }
+
+    const fn quantised(self, method: &'static str) -> Self {
+        Self {
+            quantised: Some(method),
             ..self
         }
     }
@@ -74,6 +84,22 @@ impl Class {
         };
         let needed = parts.into_iter().filter(|(is_needed, _)| *is_needed);
         needed.map(|(_, part)| part).collect()
+    }
+
+    fn quantisation(&self, config: &Config) -> Result<(), Unsupported> {
+        let detail = match (config.quantisation(), self.quantised) {
+            (method, needed) if method == needed => return Ok(()),
+            (_, Some(needed)) => format!(
+                "its weights are not quantised by {needed}, the only form in which the engine reads its class; choose the model \
+                 that it was made from"
+            ),
+            (method, None) => format!(
+                "its weights are quantised by {}, which the engine does not read on a processor; choose the model that it was \
+                 made from, or a GGUF file of it",
+                method.unwrap_or_default()
+            ),
+        };
+        Err(Unsupported::Misfit { detail })
     }
 
     /// A model that is given other positions than it was trained with answers nonsense.
@@ -106,7 +132,7 @@ impl Class {
 
 /// The classes that answer as transformers does: `tests/families` has what that is, and `worker/src/families.rs` holds the
 /// worker to it.
-pub const CLASSES: [Class; 16] = [
+pub const CLASSES: [Class; 18] = [
     text("LlamaForCausalLM", "llama").stretched(&["llama3", "linear"]),
     text("MistralForCausalLM", "mistral"),
     text("Qwen2ForCausalLM", "qwen2"),
@@ -118,6 +144,10 @@ pub const CLASSES: [Class; 16] = [
     text("Glm4ForCausalLM", "glm4"),
     text("DeepseekV2ForCausalLM", "deepseek2").stretched(&["yarn"]),
     text("GraniteMoeHybridForCausalLM", "granitemoehybrid"),
+    text("Starcoder2ForCausalLM", "starcoder2"),
+    text("GptOssForCausalLM", "gpt_oss")
+        .stretched(&["yarn"])
+        .quantised("mxfp4"),
     sees("Gemma3ForCausalLM", "gemma3").stretched(&["linear"]),
     sees("Gemma3ForConditionalGeneration", "gemma3").stretched(&["linear"]),
     sees("Mistral3ForConditionalGeneration", "mistral3"),
@@ -125,9 +155,44 @@ pub const CLASSES: [Class; 16] = [
     sees("Qwen3_5MoeForConditionalGeneration", "qwen3_5_moe").reading_parameters(),
 ];
 
+/// Why a class that people look for does not run.
+const NO_LOADER: &str = "mistral.rs 0.8.1 has no loader for it";
+const NOT_COMPARED: &str = "what mistral.rs says with it was not compared with a reference";
+
+/// Classes that are looked for and do not run, with their families, and why.
+pub const FAILS: [(&str, &str, &str); 21] = [
+    ("GraniteForCausalLM", "granite", NO_LOADER),
+    ("GraniteMoeForCausalLM", "granitemoe", NO_LOADER),
+    ("Lfm2ForCausalLM", "lfm2", NO_LOADER),
+    ("CohereForCausalLM", "cohere", NO_LOADER),
+    ("Cohere2ForCausalLM", "cohere2", NO_LOADER),
+    ("Olmo2ForCausalLM", "olmo2", NO_LOADER),
+    ("Exaone4ForCausalLM", "exaone4", NO_LOADER),
+    ("SeedOssForCausalLM", "seed_oss", NO_LOADER),
+    ("ApertusForCausalLM", "apertus", NO_LOADER),
+    ("GemmaForCausalLM", "gemma", NOT_COMPARED),
+    ("MixtralForCausalLM", "mixtral", NOT_COMPARED),
+    ("PhiForCausalLM", "phi2", NOT_COMPARED),
+    ("PhiMoEForCausalLM", "phimoe", NOT_COMPARED),
+    ("Phi4MMForCausalLM", "phi4mm", NOT_COMPARED),
+    ("Gemma3nForConditionalGeneration", "gemma3n", NOT_COMPARED),
+    ("Llama4ForConditionalGeneration", "llama4", NOT_COMPARED),
+    ("Qwen2_5_VLForConditionalGeneration", "qwen2_5_vl", NOT_COMPARED),
+    ("Qwen3NextForCausalLM", "qwen3_next", NOT_COMPARED),
+    ("Glm4MoeForCausalLM", "glm4_moe", NOT_COMPARED),
+    ("DeepseekV3ForCausalLM", "deepseek3", NOT_COMPARED),
+    ("Gemma4ForConditionalGeneration", "gemma4", NOT_COMPARED),
+];
+
 /// Whether the engine knows a class, by transformers' name.
 pub fn knows(class: &str) -> bool {
     CLASSES.iter().any(|known| known.name == class)
+}
+
+/// Whether the engine reads weights of a class that were quantised in this way before they were published.
+pub fn reads_quantised(class: &str, method: &str) -> bool {
+    let mut known = CLASSES.iter().filter(|known| known.name == class);
+    known.any(|known| known.quantised == Some(method))
 }
 
 /// Whether the engine runs models of this config, and as what.
@@ -137,22 +202,17 @@ pub fn knows(class: &str) -> bool {
 pub fn check_config(config: &Config) -> Result<Class, Unsupported> {
     let architecture = config.architecture().unwrap_or("unnamed");
     let Some(class) = CLASSES.into_iter().find(|class| class.name == architecture) else {
-        let detail = format!(
-            "its class, “{architecture}”, is not known to the engine{}",
-            match config.has_code() {
-                true => ", and code that comes with a model is never run",
-                false => "",
-            }
-        );
+        let fails = FAILS.iter().find(|(class, _, _)| *class == architecture);
+        let detail = match fails {
+            Some((_, _, why)) => format!("its class, “{architecture}”, does not run, because {why}"),
+            None if config.has_code() => format!(
+                "its class, “{architecture}”, is not known to the engine, and code that comes with a model is never run"
+            ),
+            None => format!("its class, “{architecture}”, is not known to the engine"),
+        };
         return Err(Unsupported::Misfit { detail });
     };
-    if let Some(method) = config.quantisation() {
-        let detail = format!(
-            "its weights are quantised by {method}, which the engine does not read on a processor; choose the model that \
-             it was made from, or a GGUF file of it"
-        );
-        return Err(Unsupported::Misfit { detail });
-    }
+    class.quantisation(config)?;
     class.positions(config)?;
     Ok(class)
 }
@@ -256,4 +316,46 @@ fn layers(model: &Checkpoint, vocabulary: u64) -> Result<(), Unsupported> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refusal(class: &str, method: Option<&str>) -> Option<String> {
+        let mut config = json!({ "architectures": [class] });
+        if let Some(method) = method {
+            config["quantization_config"] = json!({ "quant_method": method });
+        }
+        let checked = check_config(&Config::new(config));
+        checked.err().map(|unsupported| unsupported.to_string())
+    }
+
+    #[test]
+    fn weights_run_only_in_the_form_that_the_engine_reads() {
+        assert_eq!(refusal("Qwen3ForCausalLM", None), None);
+        assert_eq!(refusal("GptOssForCausalLM", Some("mxfp4")), None);
+        for (class, method, words) in [
+            ("Qwen3ForCausalLM", Some("mxfp4"), "are quantised by mxfp4, which"),
+            ("GptOssForCausalLM", Some("fp8"), "are not quantised by mxfp4"),
+            ("GptOssForCausalLM", None, "are not quantised by mxfp4"),
+        ] {
+            let refusal = refusal(class, method).unwrap_or_default();
+            assert!(refusal.contains(words), "{class}, {method:?}: {refusal}");
+        }
+        assert!(
+            reads_quantised("GptOssForCausalLM", "mxfp4") && !reads_quantised("GptOssForCausalLM", "fp8")
+        );
+    }
+
+    #[test]
+    fn what_fails_is_not_on_the_list_of_what_runs() {
+        for (class, _, why) in FAILS {
+            assert!(!knows(class), "{class}");
+            let refusal = refusal(class, None).unwrap_or_default();
+            assert!(refusal.ends_with(why), "{refusal}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use hearth_engine::protocol::Quantisation;
 use hearth_gguf::TensorType;
-use hearth_safetensors::{Checkpoint, Layer, Numbers, Tensor};
+use hearth_safetensors::{Checkpoint, Dtype, Layer, Numbers, Tensor};
 
 use super::{Experts, Kept, Matrices, Role, Shape, Weights};
 use crate::{Reason, product};
@@ -16,6 +16,7 @@ const Q8_0: u32 = 8;
 const Q4_K: u32 = 12;
 const Q5_K: u32 = 13;
 const Q6_K: u32 = 14;
+const MXFP4: u32 = 39;
 
 /// Tensors that wait to be quantised at once, and the one that is read, for two threads (`set_immediate_isq_with_pool` in
 /// mistralrs-quant's `lib.rs`).
@@ -85,6 +86,8 @@ fn weights(model: &Checkpoint, quantisation: Option<Quantisation>, has_experts: 
             // A table of 32-bit floats (`embedding` in `layers.rs`).
             weights.embedding_bytes = product(&[numbers, 4]);
             table = Some(tensor);
+        } else if let Some(blocks) = mxfp4(tensor) {
+            matrices.push(blocks);
         } else if let Some(role) = role(tensor, has_experts) {
             matrices.push(matrix(role, tensor, quantisation));
             weights.unstacking_bytes = weights.unstacking_bytes.max(product(&[numbers, 4, WAITING]));
@@ -161,7 +164,9 @@ fn tiled(kind: u32, columns: u64) -> bool {
 fn role(tensor: &Tensor, has_experts: bool) -> Option<Role> {
     let name = tensor.name.as_str();
     let sees = ["vision", "visual", "audio", "multi_modal"];
-    if tensor.shape.len() < 2 || sees.iter().any(|part| name.contains(part)) {
+    // Every expert has a bias of its own, and all of a layer's lie in one tensor.
+    if tensor.shape.len() < 2 || tensor.name.ends_with("_bias") || sees.iter().any(|part| name.contains(part))
+    {
         return None;
     }
     match name {
@@ -170,6 +175,26 @@ fn role(tensor: &Tensor, has_experts: bool) -> Option<Role> {
         _ if name.contains("layers.") && !name.contains("conv1d") => Some(Role::Layer),
         _ => None,
     }
+}
+
+/// Experts that stay in the four bits of their files, with a byte for every 32 (`worker/src/mxfp4.rs`). They lie in two tensors,
+/// and count with the larger one.
+fn mxfp4(tensor: &Tensor) -> Option<Matrices> {
+    if tensor.dtype != Dtype::U8 {
+        return None;
+    }
+    let tensor_type = TensorType::from_id(MXFP4);
+    let weights = match tensor.name.ends_with("_blocks") {
+        true => numbers(tensor).saturating_mul(2),
+        false => 0,
+    };
+    Some(Matrices {
+        role: Role::Expert,
+        tensor_type,
+        tiled: false,
+        weights,
+        bytes: tensor_type.bytes(weights).unwrap_or(u64::MAX),
+    })
 }
 
 fn matrix(role: Role, tensor: &Tensor, quantisation: Option<Quantisation>) -> Matrices {
@@ -206,4 +231,47 @@ fn kind(columns: usize, quantisation: Option<Quantisation>) -> u32 {
 fn numbers(tensor: &Tensor) -> u64 {
     let sides: Vec<u64> = tensor.shape.iter().map(|side| *side as u64).collect();
     product(&sides)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use hearth_safetensors::{Config, Files};
+    use serde_json::json;
+
+    use super::*;
+
+    /// The first layer's experts of gpt-oss 20b, as its files have them.
+    #[test]
+    fn experts_of_mxfp4_take_what_they_take_in_their_files() {
+        let names = ["config.json", "tokenizer.json", "model.safetensors"].map(PathBuf::from);
+        let tensor = |name: &str, dtype, shape: &[usize], bytes| Tensor {
+            name: format!("model.layers.0.mlp.experts.{name}"),
+            dtype,
+            shape: shape.to_vec(),
+            bytes,
+        };
+        let model = Checkpoint {
+            files: Files::of(&names).unwrap(),
+            config: Config::new(json!({
+                "hidden_size": 2880, "num_attention_heads": 64, "num_hidden_layers": 1, "vocab_size": 201_088,
+                "num_local_experts": 32, "num_experts_per_tok": 4
+            })),
+            tensors: vec![
+                tensor("gate_up_proj_blocks", Dtype::U8, &[32, 5760, 90, 16], 265_420_800),
+                tensor("gate_up_proj_scales", Dtype::U8, &[32, 5760, 90], 16_588_800),
+                tensor("gate_up_proj_bias", Dtype::BF16, &[32, 5760], 368_640),
+            ],
+            tokens: None,
+            has_template: true,
+        };
+        let weights = shape("gpt_oss", &model, Some(Quantisation::Q4K)).unwrap().weights;
+        let [experts] = &weights.matrices[..] else {
+            panic!("{:?}", weights.matrices);
+        };
+        assert_eq!((experts.role, experts.weights), (Role::Expert, 32 * 5760 * 2880));
+        assert_eq!(experts.bytes, 265_420_800 + 16_588_800);
+        assert_eq!(weights.vector_weights, 32 * 5760);
+    }
 }
