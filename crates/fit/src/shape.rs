@@ -82,12 +82,13 @@ impl Kept {
         }
     }
 
-    /// As the class of a family has it (`models/gemma2.rs`, `vision_models/gemma3/text.rs`, `models/phi3.rs`,
-    /// `vision_models/qwen3_5/text.rs`): `every` is how often a layer sees all tokens, where that is told.
+    /// As the class of a family has it (`models/gemma2.rs`, `models/gpt_oss.rs`, `vision_models/gemma3/text.rs`,
+    /// `models/phi3.rs`, `vision_models/qwen3_5/text.rs`): `every` is how often a layer sees all tokens, where that is told.
     pub(crate) fn of(family: &str, layers: u64, window: Option<u64>, every: Option<u64>) -> Self {
         let each = |every: u64| layers / every.max(1);
         match (family, window) {
             ("gemma2", Some(window)) => Self::windows(layers, each(2), window),
+            ("gpt_oss", Some(window)) => Self::windows(layers, each(2), window),
             ("gemma3", Some(window)) => Self::windows(layers, each(every.unwrap_or(6)), window),
             ("phi3", Some(window)) => Self::windows(layers, 0, window),
             ("qwen35" | "qwen35moe" | "qwen3_5" | "qwen3_5_moe", _) => {
