@@ -47,7 +47,7 @@ macro_rules! families {
 families!(
     safetensors, at every_level, when asked:
     llama, mistral, mistral3, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, gemma3_text, phi3, phi4_mini,
-    smollm3, glm4, deepseek2, granitemoehybrid, granitemoehybrid_dense, starcoder2, gpt_oss
+    smollm3, glm4, deepseek2, granitemoehybrid, granitemoehybrid_dense, starcoder2, gpt_oss, gemma4, gemma4_moe
 );
 families!(
     gguf: llama, llama_yarn, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, gemma3_text, phi3, phi4_mini, smollm3,

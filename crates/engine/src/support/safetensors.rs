@@ -132,7 +132,7 @@ impl Class {
 
 /// The classes that answer as transformers does: `tests/families` has what that is, and `worker/src/families.rs` holds the
 /// worker to it.
-pub const CLASSES: [Class; 18] = [
+pub const CLASSES: [Class; 19] = [
     text("LlamaForCausalLM", "llama").stretched(&["llama3", "linear"]),
     text("MistralForCausalLM", "mistral"),
     text("Qwen2ForCausalLM", "qwen2"),
@@ -150,6 +150,7 @@ pub const CLASSES: [Class; 18] = [
         .quantised("mxfp4"),
     sees("Gemma3ForCausalLM", "gemma3").stretched(&["linear"]),
     sees("Gemma3ForConditionalGeneration", "gemma3").stretched(&["linear"]),
+    sees("Gemma4ForConditionalGeneration", "gemma4").reading_parameters(),
     sees("Mistral3ForConditionalGeneration", "mistral3"),
     sees("Qwen3_5ForConditionalGeneration", "qwen3_5").reading_parameters(),
     sees("Qwen3_5MoeForConditionalGeneration", "qwen3_5_moe").reading_parameters(),
@@ -160,7 +161,7 @@ const NO_LOADER: &str = "mistral.rs 0.8.1 has no loader for it";
 const NOT_COMPARED: &str = "what mistral.rs says with it was not compared with a reference";
 
 /// Classes that are looked for and do not run, with their families, and why.
-pub const FAILS: [(&str, &str, &str); 21] = [
+pub const FAILS: [(&str, &str, &str); 20] = [
     ("GraniteForCausalLM", "granite", NO_LOADER),
     ("GraniteMoeForCausalLM", "granitemoe", NO_LOADER),
     ("Lfm2ForCausalLM", "lfm2", NO_LOADER),
@@ -181,7 +182,6 @@ pub const FAILS: [(&str, &str, &str); 21] = [
     ("Qwen3NextForCausalLM", "qwen3_next", NOT_COMPARED),
     ("Glm4MoeForCausalLM", "glm4_moe", NOT_COMPARED),
     ("DeepseekV3ForCausalLM", "deepseek3", NOT_COMPARED),
-    ("Gemma4ForConditionalGeneration", "gemma4", NOT_COMPARED),
 ];
 
 /// Whether the engine knows a class, by transformers' name.

@@ -32,13 +32,20 @@ pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation
         })
     };
     let (embedding, heads) = (needed("hidden_size")?, needed("num_attention_heads")?);
+    let kv_heads = number("num_key_value_heads").unwrap_or(heads);
     let head = number("head_dim").unwrap_or((embedding / heads).max(1));
+    // Gemma 4's full layers have longer keys, and fewer of them; the longer of both is taken for all layers.
+    let global_heads = number("num_global_key_value_heads").unwrap_or(kv_heads);
+    let global = number("global_head_dim").map(|head| product(&[head, global_heads]) / kv_heads);
+    let head = head.max(global.unwrap_or(0));
     let count = ["num_experts", "num_local_experts", "n_routed_experts"]
         .into_iter()
         .find_map(number);
     let experts = count.filter(|count| *count > 1).map(|count| Experts {
         count,
-        used: number("num_experts_per_tok").unwrap_or(count).min(count),
+        used: (number("num_experts_per_tok").or_else(|| number("top_k_experts")))
+            .unwrap_or(count)
+            .min(count),
     });
     let trained_context = number("max_position_embeddings").unwrap_or(8192);
     let vocabulary = needed("vocab_size")?;
@@ -51,7 +58,7 @@ pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation
             .or_else(|| number("intermediate_size"))
             .unwrap_or(embedding.saturating_mul(4)),
         heads,
-        kv_heads: number("num_key_value_heads").unwrap_or(heads),
+        kv_heads,
         key_length: head,
         value_length: head,
         rotary_length: head,
