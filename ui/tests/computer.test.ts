@@ -98,7 +98,7 @@ test("memory of each kind is told apart", () => {
   expect(memoryWords({ ...memory, limitBytes: 4 * GIB })).toBe(
     "4 GB allowed to this container, 3 GB free now",
   );
-  const gpu = { name: "RTX 3060", vendor: "NVIDIA" };
+  const gpu = { name: "RTX 3060", vendor: "NVIDIA", id: null };
   expect(gpuWords({ ...gpu, memory: { kind: "dedicated", totalBytes: 12 * GIB, freeBytes: null } })).toBe(
     "RTX 3060, 12 GB of its own",
   );

@@ -35,6 +35,8 @@ export const computer = (more: Partial<ThisComputer> = {}): ThisComputer => ({
   },
   measuring: false,
   usableBytes: 10 * GIB,
+  cards: [],
+  card: null,
   runsWell: { billions: 8, tokensPerSecond: 16 },
   ...more,
 });
@@ -50,6 +52,7 @@ export const verdict = (label: Label = "fits", more: Partial<Verdict> = {}): Ver
   },
   usableBytes: 10 * GIB,
   totalBytes: 16 * GIB,
+  card: null,
   context: 4096,
   largestContext: 32_768,
   decode: { tokensPerSecond: 16, low: 13, high: 19 },

@@ -8,6 +8,7 @@ import type { AppEvent } from "../src/lib/backend/bindings/AppEvent";
 import type { Chat } from "../src/lib/backend/bindings/Chat";
 import type { Message } from "../src/lib/backend/bindings/Message";
 import type { Model } from "../src/lib/backend/bindings/Model";
+import type { RunsOn } from "../src/lib/backend/bindings/RunsOn";
 import type { Start } from "../src/lib/backend/bindings/Start";
 import { computer, entry } from "./models";
 
@@ -76,13 +77,28 @@ export const reply = (id: string, content: string, more: Partial<Message> = {}):
 export const writing = (id: string, content = "", more: Partial<Message> = {}): Message =>
   reply(id, content, { status: "streaming", stats: null, ...more });
 
-export const ready = { state: "ready", model: bard, context: 2048, backend: "cpu", thinks: false } as const;
+export const onProcessor: RunsOn = { backend: "cpu", card: null, cardLayers: 0, layers: 4, notice: null };
+
+export const ready = {
+  state: "ready",
+  model: bard,
+  context: 2048,
+  on: onProcessor,
+  thinks: false,
+} as const;
 
 export const startOf = (more: Partial<Start> = {}): Start => ({
   chats: [chat("a"), chat("b", "Chat b", 1000)],
   models: [bard, llama],
   engine: ready,
-  settings: { idleUnloadMinutes: 15, bandwidthLimitBytes: null, context: null, threads: null, think: false },
+  settings: {
+    idleUnloadMinutes: 15,
+    bandwidthLimitBytes: null,
+    context: null,
+    threads: null,
+    computeOn: { kind: "automatic" },
+    think: false,
+  },
   storeFault: null,
   version: "0.1.0",
   ...more,

@@ -15,6 +15,7 @@ use hearth_engine::support;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use crate::device::Placement;
 use crate::reader::Reader;
 use crate::weights;
 use crate::{experts, matmul, mxfp4, preflight, quantise, uqff};
@@ -287,6 +288,7 @@ fn load(files: &[PathBuf], quantisation: Option<Quantisation>) -> anyhow::Result
         files.to_vec(),
         &checked,
         quantisation,
+        &Placement::of(Device::Cpu, None)?,
     )?)?)
 }
 

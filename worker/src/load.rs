@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokenizers::Tokenizer;
 
 use crate::connection::Outbox;
+use crate::device::{self, Placement};
 use crate::draft::Drafter;
 use crate::fault::{first_line, last_panic};
 use crate::generate;
@@ -57,7 +58,9 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
         draft,
         context,
         quantisation,
+        card_layers,
     } = chosen;
+    let placement = Placement::of(device::get(), card_layers)?;
     let checked = check(&files).await?;
     let architecture = checked.architecture().to_owned();
     let maps_files = matches!(checked, Checked::Safetensors(..));
@@ -69,7 +72,7 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
     let all: Vec<PathBuf> = [&*files, &*draft].concat();
     let progress = Progress::report(id, &all, outbox.clone());
     let source = quantisation.and_then(|level| checked.source(level));
-    let pipeline = read(files, checked, quantisation).await?;
+    let pipeline = read(files, checked, quantisation, placement.clone()).await?;
     if maps_files {
         memory::forget_mapped();
     }
@@ -79,19 +82,25 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
     };
     let drafter = match drafting {
         None => None,
-        Some(checked) => Some(drafter(read(draft, checked, quantisation).await?, &pipeline).await?),
+        Some(checked) => {
+            // A draft is small: it goes to the card whole, or its tokens would be waited for.
+            let placement = Placement::of(device::get(), None)?;
+            let draft = read(draft, checked, quantisation, placement).await?;
+            Some(drafter(draft, &pipeline).await?)
+        }
     };
-    let (trained_context, tokenizer, template) = {
+    let (metadata, tokenizer, template) = {
         let pipeline = pipeline.lock().await;
         let template = pipeline
             .get_chat_template()
             .and_then(|files| Template::of(&files));
         (
-            pipeline.get_metadata().max_seq_len,
+            pipeline.get_metadata(),
             pipeline.tokenizer(),
             template,
         )
     };
+    let trained_context = metadata.max_seq_len;
     let tokenizer = tokenizer.ok_or_else(|| missing("tokenizer"))?;
     let template = Arc::new(template.ok_or_else(|| missing("chat template"))?);
     let format = Format::of(template.source());
@@ -119,6 +128,8 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
         thinks,
         load_milliseconds: start.elapsed().as_millis() as u64,
         peak_bytes: memory::peak_bytes(),
+        card_layers: placement.card_layers(metadata.num_hidden_layers),
+        layers: metadata.num_hidden_layers,
     };
     Ok((model, loaded))
 }
@@ -134,8 +145,9 @@ async fn read(
     files: Vec<PathBuf>,
     checked: Checked,
     quantisation: Option<Quantisation>,
+    placement: Placement,
 ) -> Result<SharedPipeline, Fault> {
-    tokio::task::spawn_blocking(move || weights::read(files, &checked, quantisation))
+    tokio::task::spawn_blocking(move || weights::read(files, &checked, quantisation, &placement))
         .await
         .map_err(panicked)?
         .map_err(|error| Fault::BadModel {

@@ -5,6 +5,7 @@
 
 mod connection;
 mod cpu;
+mod device;
 mod draft;
 mod experts;
 #[cfg(test)]
@@ -48,6 +49,11 @@ fn main() {
         .init();
     fault::remember_panics();
 
+    if let Err(error) = device::open() {
+        // The app tells this to the person and starts the processor's worker.
+        eprintln!("{error}");
+        std::process::exit(1);
+    }
     matmul::install();
     experts::install();
     mxfp4::install();
@@ -57,7 +63,7 @@ fn main() {
     outbox.send(Event::Hello {
         protocol: PROTOCOL_VERSION,
         engine: format!("mistral.rs {}", env!("MISTRALRS_VERSION")),
-        backend: "cpu".to_owned(),
+        backend: device::BACKEND.name().to_owned(),
         cpu_features: cpu::features(),
     });
     // mistral.rs blocks inside its start-up and needs a runtime of several threads.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor, bail};
 use mistralrs_core::Pipeline;
 use mistralrs_core::pipeline::text_models_inputs_processor::{FlashParams, ModelInputs};
 use mistralrs_core::pipeline::{EitherCache, ForwardInputsResult, KvCache, NormalCache};
@@ -242,7 +242,8 @@ impl Reader {
             bail!("the model does not write text");
         };
         self.read.extend_from_slice(tokens);
-        logits.squeeze(0)
+        // Tokens are chosen on the processor, wherever they were computed.
+        logits.squeeze(0)?.to_device(&Device::Cpu)?.to_dtype(DType::F32)
     }
 }
 

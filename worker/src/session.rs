@@ -6,6 +6,7 @@ use hearth_engine::protocol::{Event, Fault, Request, RequestId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::Outbox;
+use crate::device;
 use crate::fault::last_panic;
 use crate::generate;
 use crate::load::{Model, load};
@@ -80,7 +81,10 @@ pub async fn run(mut requests: mpsc::UnboundedReceiver<Request>, outbox: Outbox)
                         },
                         Err(fault) => Ended {
                             model: None,
-                            event: Event::Failed { id: Some(id), fault },
+                            event: Event::Failed {
+                                id: Some(id),
+                                fault: device::blame(fault),
+                            },
                         },
                     };
                     let _ = ended.send(end);
@@ -142,7 +146,8 @@ fn failed(id: RequestId, detail: String) -> Event {
 
 /// A model whose engine panicked is dropped: locks inside it may be poisoned.
 fn after(id: RequestId, model: Arc<Model>, result: Result<Event, Fault>) -> Ended {
-    let keep = !matches!(result, Err(Fault::Panicked { .. }));
+    let result = result.map_err(device::blame);
+    let keep = !matches!(result, Err(Fault::Panicked { .. } | Fault::CardFailed { .. }));
     let event = result.unwrap_or_else(|fault| Event::Failed { id: Some(id), fault });
     Ended {
         model: keep.then_some(model),

@@ -10,11 +10,11 @@ use hearth_engine::protocol::Quantisation;
 use hearth_engine::support::{self, safetensors::Class};
 use hearth_safetensors::{Config, Files};
 use mistralrs_core::{
-    AdapterPaths, DeviceMapSetting, GGUFLoaderBuilder, GGUFSpecificConfig, IsqType, Loader, LocalModelPaths,
-    ModelDType, ModelPaths, MultimodalLoaderBuilder, MultimodalSpecificConfig, NormalLoaderBuilder,
-    NormalSpecificConfig, Pipeline,
+    AdapterPaths, GGUFLoaderBuilder, GGUFSpecificConfig, IsqType, Loader, LocalModelPaths, ModelPaths,
+    MultimodalLoaderBuilder, MultimodalSpecificConfig, NormalLoaderBuilder, NormalSpecificConfig, Pipeline,
 };
 
+use crate::device::Placement;
 use crate::preflight::Checked;
 use crate::translation::Translation;
 
@@ -29,6 +29,7 @@ pub fn read(
     files: Vec<PathBuf>,
     checked: &Checked,
     quantisation: Option<Quantisation>,
+    placement: &Placement,
 ) -> anyhow::Result<SharedPipeline> {
     match checked {
         Checked::Gguf(header) => match header.architecture().and_then(support::class) {
@@ -38,9 +39,11 @@ pub fn read(
                     &*class_loader(translation.folder(), class, &[])?,
                     translation.paths(),
                     None,
+                    // Tables of embeddings stay quantised, and give numbers of 32 bits.
+                    &placement.in_32_bits(),
                 )
             }
-            None => load(&*gguf_loader(&files), gguf_paths(files), None),
+            None => load(&*gguf_loader(&files), gguf_paths(files), None, placement),
         },
         Checked::Safetensors(model, class) => {
             let translated = match class.translated(&model.config) {
@@ -55,7 +58,8 @@ pub fn read(
             let layers = &model.files.quantised;
             // What lies there quantised is taken as it is.
             let level = quantisation.filter(|_| layers.is_empty());
-            load(&*class_loader(folder, *class, layers)?, paths, level.map(isq))
+            let loader = class_loader(folder, *class, layers)?;
+            load(&*loader, paths, level.map(isq), placement)
         }
     }
 }
@@ -85,17 +89,17 @@ fn load(
     loader: &dyn Loader,
     paths: LocalModelPaths<PathBuf>,
     isq: Option<IsqType>,
+    placement: &Placement,
 ) -> anyhow::Result<SharedPipeline> {
     let paths: Box<dyn ModelPaths> = Box::new(paths);
     // What a model before, the one that is drafted for, was quantised to.
     mistralrs_quant::clear_immediate_isq();
     loader.load_model_from_path(
         &paths,
-        // What lies between the products; the cache keeps 16 bits all the same (patches/mistralrs-core/attention.patch).
-        &ModelDType::F32,
-        &candle_core::Device::Cpu,
+        &placement.dtype(),
+        &placement.device,
         true,
-        DeviceMapSetting::dummy(),
+        placement.map(),
         isq,
         None,
     )

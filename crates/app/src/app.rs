@@ -12,6 +12,7 @@ use ts_rs::TS;
 
 use crate::computer::Computer;
 use crate::copies::Keeping;
+use crate::devices::Devices;
 use crate::discover::OpenRepos;
 use crate::library::Shelf;
 use crate::online::Online;
@@ -30,7 +31,7 @@ const STATE_EVERY: Duration = Duration::from_millis(100);
 pub struct AppConfig {
     /// The folder for the database and the engine's files.
     pub data: PathBuf,
-    /// The worker's program.
+    /// The plain processor's worker; those for graphics cards lie beside it ([`hearth_engine::Backend::program`]).
     pub worker: PathBuf,
     /// The model that ships inside Hearth.
     pub built_in_model: PathBuf,
@@ -82,6 +83,7 @@ pub struct App {
     pub(crate) engine: Engine,
     pub(crate) engine_config: Arc<EngineConfig>,
     pub(crate) computer: Arc<Computer>,
+    pub(crate) devices: Arc<Devices>,
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) keeping: Arc<Keeping>,
     pub(crate) open_repos: Arc<OpenRepos>,
@@ -110,6 +112,7 @@ impl App {
             engine,
             engine_config: Arc::new(engine_config),
             computer: Arc::default(),
+            devices: Arc::default(),
             shelf: Arc::default(),
             keeping: Arc::default(),
             open_repos: Arc::default(),
@@ -238,6 +241,7 @@ impl App {
         let settings = self.settings().await?;
         self.engine.set_idle_unload(settings.idle_unload());
         self.use_threads(settings.threads);
+        self.use_devices(&settings.compute_on).await;
         self.open_speeds().await?;
         self.open_models().await?;
         self.sweep_copies().await?;

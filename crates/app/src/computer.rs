@@ -1,14 +1,16 @@
 //! This computer: what it has, what it was measured to do, and what class of model it runs.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hearth_engine::{EngineConfig, EngineStatus};
+use hearth_engine::{Backend, EngineConfig, EngineStatus};
 use hearth_machine::{Machine, Speeds};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::devices::cards;
 use crate::suggestions::StartingList;
 use crate::{App, AppEvent, ErrorCode, ErrorReport};
 
@@ -29,6 +31,10 @@ pub struct ThisComputer {
     /// Bytes that are free for a model.
     #[ts(type = "number")]
     pub usable_bytes: u64,
+    /// The graphics cards that models can compute on here, by name, the best first: those that this Hearth has a worker for.
+    pub cards: Vec<String>,
+    /// The one that they are loaded to now; `None`: the processor computes.
+    pub card: Option<String>,
     /// The class of model it runs; `None` where memory is too short for any.
     pub runs_well: Option<RunsWell>,
 }
@@ -65,8 +71,9 @@ impl App {
     pub async fn this_computer(&self) -> ThisComputer {
         let (machine, speeds) = (self.machine().await, self.speeds());
         let list = StartingList::read(self.config.suggestions.as_deref());
+        let card = self.card_for(&machine, None);
         let runs_well = list
-            .that_fit(&machine, speeds.as_ref())
+            .that_fit(&machine, card, speeds.as_ref())
             .first()
             .map(|largest| RunsWell {
                 billions: largest.parameters as f64 / 1e9,
@@ -76,8 +83,12 @@ impl App {
                     .as_ref()
                     .map(|speed| speed.tokens_per_second),
             });
+        let backends = Backend::beside(&self.config.worker);
+        let cards = cards(&backends, &machine).into_iter();
         ThisComputer {
             usable_bytes: machine.usable_bytes(),
+            cards: cards.map(|gpu| gpu.name.clone()).collect(),
+            card: card.map(|gpu| gpu.name.clone()),
             machine,
             speeds,
             measuring: self.computer.measuring.load(Ordering::Relaxed),
@@ -134,6 +145,7 @@ impl App {
         let memory = &mut machine.memory;
         let most = memory.limit_bytes.unwrap_or(memory.total_bytes);
         memory.available_bytes = memory.available_bytes.saturating_add(held).min(most);
+        self.free_card(&mut machine);
         machine
     }
 
@@ -173,6 +185,16 @@ impl App {
     /// Names this computer in measurements: one processor with one number of threads.
     pub(crate) async fn machine_key(&self) -> String {
         format!("{}, {} threads", self.machine().await.cpu.name, self.threads())
+    }
+
+    /// The same for measurements of a model, whose first file is `model` where it is here, with the graphics card that it is
+    /// loaded to.
+    pub(crate) async fn device_key(&self, model: Option<&Path>) -> String {
+        let key = self.machine_key().await;
+        match self.card_for(&self.machine().await, model) {
+            Some(card) => format!("{key}, {}", card.name),
+            None => key,
+        }
     }
 
     /// Takes up the speeds of an earlier start, if they are this computer's.

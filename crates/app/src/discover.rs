@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hearth_engine::protocol::Quantisation;
 use hearth_engine::support::safetensors::check_config;
-use hearth_fit::{Plan, Reason, Shape, Verdict, same_vocabulary, verdict};
+use hearth_fit::{Reason, Shape, Verdict, same_vocabulary};
 use hearth_gguf::Header;
 use hearth_hub::{Gated, Kind, Repo, RepoId, Variant, variants};
 use hearth_safetensors::Checkpoint;
@@ -130,22 +130,14 @@ impl App {
             self.estimated_shapes(&id, &open)
         );
         let places = self.places().await;
-        let (machine, speeds) = (self.machine().await, self.speeds());
         let mut rows = Vec::new();
         let mut trained_context = None;
         for variant in &open.variants {
             let (judged, reason) = match shapes.as_ref().map(|shapes| shapes.get(&variant.name)) {
                 Ok(Some(Ok(shape))) => {
                     trained_context = Some(shape.trained_context);
-                    let measured = match variant_key(variant) {
-                        Some(key) => self.measured(&key).await,
-                        None => None,
-                    };
-                    let plan = Plan {
-                        context: first_context(shape),
-                        draft: None,
-                    };
-                    let judged = verdict(&machine, speeds.as_ref(), shape, plan, measured.as_ref());
+                    let (context, key) = (first_context(shape), variant_key(variant));
+                    let judged = self.verdict_of(shape, context, None, key.as_deref(), None).await;
                     let reason = judged.reason.as_ref().map(ToString::to_string);
                     (Some(judged), reason)
                 }
@@ -197,19 +189,8 @@ impl App {
         let open = self.opened(&id, false).await?;
         let variant = open.variant(variant)?;
         let shape = self.exact_shape(&id, &open, variant).await?;
-        let measured = match variant_key(variant) {
-            Some(key) => self.measured(&key).await,
-            None => None,
-        };
-        let plan = Plan { context, draft: None };
-        let (machine, speeds) = (self.machine().await, self.speeds());
-        Ok(verdict(
-            &machine,
-            speeds.as_ref(),
-            &shape,
-            plan,
-            measured.as_ref(),
-        ))
+        let key = variant_key(variant);
+        Ok(self.verdict_of(&shape, context, None, key.as_deref(), None).await)
     }
 
     /// A small model of the starting list that can draft for this repo's: same architecture, a quarter of the size at

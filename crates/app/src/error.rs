@@ -143,7 +143,7 @@ fn fault_code(fault: &Fault) -> ErrorCode {
         Fault::PromptTooLong { .. } => ErrorCode::PromptTooLong,
         Fault::NoModel => ErrorCode::NoModel,
         Fault::Busy => ErrorCode::Busy,
-        Fault::Panicked { .. } => ErrorCode::EngineDied,
+        Fault::Panicked { .. } | Fault::CardFull { .. } | Fault::CardFailed { .. } => ErrorCode::EngineDied,
         Fault::Misunderstood { .. } => ErrorCode::EngineMissing,
         Fault::Engine { .. } | Fault::NotKept { .. } => ErrorCode::Internal,
     }

@@ -7,6 +7,7 @@ mod app;
 mod chats;
 mod computer;
 mod copies;
+mod devices;
 mod discover;
 mod downloads;
 mod error;
@@ -29,6 +30,7 @@ mod thought;
 pub use app::{App, AppConfig, Start};
 pub use computer::{RunsWell, ThisComputer};
 pub use copies::QuantisedCopy;
+pub use devices::ComputeOn;
 // What the verdict commands return.
 pub use hearth_fit::Verdict;
 
@@ -41,5 +43,5 @@ pub use models::Model;
 pub use search::{HubPage, HubQuery, HubRow, HubSort};
 pub use settings::Settings;
 pub use speculation::{DraftChoice, MeasuredSpeculation, ModelSpeculation};
-pub use state::EngineState;
+pub use state::{EngineState, RunsOn};
 pub use suggestions::Suggestion;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hearth_engine::protocol::Quantisation;
-use hearth_fit::{Plan, Shape, Verdict, verdict};
+use hearth_fit::{Shape, Verdict};
 use hearth_library::{Found, LibraryError, ModelFiles, Roots};
 use hearth_store::{ModelFileRecord, ModelRecord, NewModel};
 use serde::Serialize;
@@ -125,6 +125,11 @@ impl Shelf {
             .map(|(_, fraction)| *fraction)
     }
 
+    /// How models lie in memory has to be found out anew.
+    pub(crate) fn forget_fitted(&self) {
+        lock(&self.fitted).clear();
+    }
+
     pub(crate) fn set_measuring(&self, measuring: Option<(String, f64)>) {
         *lock(&self.measuring) = measuring;
     }
@@ -197,7 +202,9 @@ impl App {
     pub async fn price_model(&self, id: &str, context: u64) -> Result<Verdict, ErrorReport> {
         let record = self.store().await?.model(id).await?;
         let contents = read(whole(paths(&record))).await?;
-        let fitted = contents.fitted(&self.machine().await, chosen_quantisation(&record))?;
+        let machine = self.machine().await;
+        let card = self.card_for(&machine, Some(record.path()));
+        let fitted = contents.fitted(&machine, card, chosen_quantisation(&record))?;
         Ok(self.judge(&record, &fitted.shape, context).await)
     }
 
@@ -207,10 +214,11 @@ impl App {
     /// What is wrong with the file.
     pub async fn price_file(&self, path: PathBuf, context: u64) -> Result<Verdict, ErrorReport> {
         let contents = read(whole(siblings(&path))).await?;
-        let plan = Plan { context, draft: None };
-        let (machine, speeds) = (self.machine().await, self.speeds());
-        let fitted = contents.fitted(&machine, None)?;
-        Ok(verdict(&machine, speeds.as_ref(), &fitted.shape, plan, None))
+        let machine = self.machine().await;
+        let fitted = contents.fitted(&machine, self.card_for(&machine, Some(&path)), None)?;
+        Ok(self
+            .verdict_of(&fitted.shape, context, None, None, Some(&path))
+            .await)
     }
 
     /// Hashes a model's files and compares. Returns at once; progress and outcome are told as library events.
@@ -341,7 +349,7 @@ impl App {
             None => None,
         };
         let level = fitted.as_ref().and_then(|fitted| fitted.quantisation);
-        let measured = self.measured(&model_key(record)).await;
+        let measured = self.measured(&model_key(record), Some(record.path())).await;
         let speculation = self.speculation_of(record, all).await;
         let quantised_copy = self.quantised_copy(record, level, shape).await;
         LibraryEntry {
@@ -375,14 +383,10 @@ impl App {
     }
 
     pub(crate) async fn judge(&self, record: &ModelRecord, shape: &Shape, context: u64) -> Verdict {
-        let (machine, speeds) = (self.machine().await, self.speeds());
-        let measured = self.measured(&model_key(record)).await;
         let draft = self.draft_of(record).await.map(|(_, shape)| shape);
-        let plan = Plan {
-            context,
-            draft: draft.as_ref(),
-        };
-        verdict(&machine, speeds.as_ref(), shape, plan, measured.as_ref())
+        let (key, path) = (model_key(record), record.path());
+        self.verdict_of(shape, context, draft.as_ref(), Some(&key), Some(path))
+            .await
     }
 
     pub(crate) async fn shape_of(&self, record: &ModelRecord) -> Option<Shape> {
@@ -397,7 +401,9 @@ impl App {
             return known.clone();
         }
         let contents = read(whole(paths(record))).await.ok()?;
-        let fitted = contents.fitted(&self.machine().await, chosen).ok();
+        let machine = self.machine().await;
+        let card = self.card_for(&machine, Some(record.path()));
+        let fitted = contents.fitted(&machine, card, chosen).ok();
         lock(&self.shelf.fitted).insert(key, fitted.clone());
         fitted
     }

@@ -1,5 +1,7 @@
 //! What models took on this computer, kept after every load and reply: it outranks every formula.
 
+use std::path::Path;
+
 use hearth_engine::protocol::{LoadedModel, Quantisation, ReplyStats};
 use hearth_fit::Measured;
 use hearth_hub::Variant;
@@ -39,9 +41,9 @@ impl App {
     pub(crate) async fn keep_load(&self, record: &ModelRecord, loaded: &LoadedModel) {
         self.keep_measurement(NewMeasurement {
             model_key: model_key(record),
-            machine_key: self.machine_key().await,
+            machine_key: self.device_key(Some(record.path())).await,
             context: 0,
-            peak_bytes: known_of(record, loaded.peak_bytes),
+            peak_bytes: self.known_of(record, loaded.peak_bytes),
             decode_tokens_per_second: None,
             prompt_tokens_per_second: None,
             load_milliseconds: Some(loaded.load_milliseconds),
@@ -57,9 +59,9 @@ impl App {
             let speed = |tokens: usize, speed: f64| (tokens >= ENOUGH_TOKENS).then_some(speed);
             app.keep_measurement(NewMeasurement {
                 model_key: model_key(&record),
-                machine_key: app.machine_key().await,
+                machine_key: app.device_key(Some(record.path())).await,
                 context: (stats.prompt_tokens + stats.reply_tokens) as u64,
-                peak_bytes: known_of(&record, stats.peak_bytes),
+                peak_bytes: app.known_of(&record, stats.peak_bytes),
                 decode_tokens_per_second: speed(stats.reply_tokens, plain_speed(&stats)),
                 prompt_tokens_per_second: speed(stats.read_tokens(), stats.prompt_tokens_per_second()),
                 load_milliseconds: None,
@@ -68,12 +70,12 @@ impl App {
         });
     }
 
-    /// What was measured of a model on this computer: the newest speed, and the most memory with the context at which
-    /// it was held. `None` before the first reply.
-    pub(crate) async fn measured(&self, model_key: &str) -> Option<Measured> {
+    /// What was measured of a model on this computer, on what it is loaded to now: the newest speed, and the most memory with
+    /// the context at which it was held. `None` before the first reply. `model` is its first file, where it is here.
+    pub(crate) async fn measured(&self, model_key: &str, model: Option<&Path>) -> Option<Measured> {
         let store = self.store().await.ok()?;
         let all = store
-            .measurements(model_key, &self.machine_key().await)
+            .measurements(model_key, &self.device_key(model).await)
             .await
             .ok()?;
         let newest = |of: fn(&Measurement) -> Option<f64>| all.iter().find_map(of);
@@ -87,6 +89,13 @@ impl App {
             decode_tokens_per_second: newest(|one| one.decode_tokens_per_second),
             prompt_tokens_per_second: newest(|one| one.prompt_tokens_per_second),
         })
+    }
+
+    /// The memory that a model took, where it was alone, and in the main memory alone: with a draft it says nothing of
+    /// either, and a graphics card's is not in it.
+    fn known_of(&self, record: &ModelRecord, bytes: u64) -> Option<u64> {
+        let alone = record.draft_id.is_none() || !record.speculates;
+        (alone && bytes > 0 && self.card_in_use().is_none()).then_some(bytes)
     }
 
     async fn keep_measurement(&self, new: NewMeasurement) {
@@ -104,10 +113,4 @@ fn plain_speed(stats: &ReplyStats) -> f64 {
         Some(plain) if stats.speculation.drafted > 0 => plain,
         _ => stats.decode_tokens_per_second(),
     }
-}
-
-/// The memory that a model took, where it was alone: with a draft it says nothing of either.
-fn known_of(record: &ModelRecord, bytes: u64) -> Option<u64> {
-    let alone = record.draft_id.is_none() || !record.speculates;
-    (alone && bytes > 0).then_some(bytes)
 }

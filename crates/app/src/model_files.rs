@@ -6,7 +6,7 @@ use hearth_engine::EngineError;
 use hearth_engine::protocol::{Fault, Quantisation};
 use hearth_fit::{Label, Plan, Reason, Shape, verdict};
 use hearth_gguf::{Header, ShardName, shard_name};
-use hearth_machine::Machine;
+use hearth_machine::{Gpu, Machine};
 use hearth_safetensors::{Checkpoint, RESIDUAL, shard_of};
 
 use crate::suggestions::FIRST_CONTEXT;
@@ -30,12 +30,17 @@ pub(crate) struct Fitted {
 }
 
 impl Contents {
-    /// Quantised to what the person chose, or else to the best with which the model fits into this computer's memory, with
-    /// nothing else in it: what is open just now must not decide how well a model answers. The smallest where none fits.
+    /// Quantised to what the person chose, or else to the best with which the model fits into the memory of this computer and
+    /// its graphics card, with nothing else in it: what is open just now must not decide how well a model answers. The smallest where none fits.
     ///
     /// # Errors
     /// Why the engine cannot run it.
-    pub fn fitted(&self, machine: &Machine, chosen: Option<Quantisation>) -> Result<Fitted, Reason> {
+    pub fn fitted(
+        &self,
+        machine: &Machine,
+        card: Option<&Gpu>,
+        chosen: Option<Quantisation>,
+    ) -> Result<Fitted, Reason> {
         let model = match self {
             Self::Gguf(header) => {
                 return Ok(Fitted {
@@ -61,11 +66,16 @@ impl Contents {
         }
         let mut empty = machine.clone();
         empty.memory.available_bytes = empty.memory.total_bytes;
+        let card = card.map(|card| Gpu {
+            memory: card.memory.emptied(),
+            ..card.clone()
+        });
         for level in Quantisation::ALL {
             let fitted = fit(level)?;
             let plan = Plan {
                 context: FIRST_CONTEXT.min(fitted.shape.reliable_context),
                 draft: None,
+                card: card.as_ref(),
             };
             if verdict(&empty, None, &fitted.shape, plan, None).label == Label::Fits {
                 return Ok(fitted);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hearth_engine::protocol::DEFAULT_CONTEXT;
 use hearth_engine::{Chosen, EngineError};
-use hearth_fit::Label;
+use hearth_fit::{Label, Verdict};
 use hearth_gguf::ShardName;
 use hearth_store::{ModelFileRecord, ModelRecord, NewModel};
 use serde::Serialize;
@@ -131,6 +131,8 @@ impl App {
 
     /// Loads a model and notes when.
     pub(crate) async fn load_record(&self, record: ModelRecord) -> Result<(), EngineError> {
+        let verdict = self.verdict_to_load(&record).await;
+        self.expect_on_card(verdict.as_ref());
         let level = self.fitted(&record).await.and_then(|fitted| fitted.quantisation);
         let mut chosen = Chosen {
             files: whole(self.files_at(&record, level).await),
@@ -138,7 +140,11 @@ impl App {
                 .draft_of(&record)
                 .await
                 .map_or_else(Vec::new, |(draft, _)| whole(paths(&draft))),
-            context: self.context_for(&record).await,
+            context: match &verdict {
+                Some(verdict) => usize::try_from(verdict.context).ok(),
+                None => self.wanted_context().await,
+            },
+            card_layers: verdict.as_ref().and_then(card_layers),
             quantisation: level,
         };
         let own = paths(&record);
@@ -161,22 +167,21 @@ impl App {
         Ok(())
     }
 
-    /// The context to load a model with, in tokens: what Settings ask for, but no more than fits beside what is open now,
-    /// nor than the engine runs the model in as it was trained. A model that does not fit at all is loaded all the same:
-    /// who does that has read the verdict.
-    async fn context_for(&self, record: &ModelRecord) -> Option<usize> {
-        let wanted = self.settings().await.ok().and_then(|settings| settings.context);
-        let Some(shape) = self.shape_of(record).await else {
-            return wanted;
-        };
-        let verdict = self
-            .judge(record, &shape, wanted.unwrap_or(DEFAULT_CONTEXT) as u64)
-            .await;
-        let context = match verdict.label {
-            Label::TooBig => verdict.largest_context.unwrap_or(verdict.context),
-            _ => verdict.context,
-        };
-        usize::try_from(context).ok()
+    /// The verdict on a model at the context that it is to be loaded with: what Settings ask for, but no more than fits
+    /// beside what is open now, nor than the engine runs the model in as it was trained. A model that does not fit at all is
+    /// loaded all the same: who does that has read the verdict. `None` where its files cannot be read.
+    async fn verdict_to_load(&self, record: &ModelRecord) -> Option<Verdict> {
+        let shape = self.shape_of(record).await?;
+        let wanted = self.wanted_context().await.unwrap_or(DEFAULT_CONTEXT);
+        let verdict = self.judge(record, &shape, wanted as u64).await;
+        match (verdict.label, verdict.largest_context) {
+            (Label::TooBig, Some(largest)) => Some(self.judge(record, &shape, largest).await),
+            _ => Some(verdict),
+        }
+    }
+
+    async fn wanted_context(&self) -> Option<usize> {
+        self.settings().await.ok().and_then(|settings| settings.context)
     }
 
     /// Puts the built-in model on the list, at the place where this installation has it, and chooses the model that
@@ -226,6 +231,15 @@ impl App {
             Ok(AppEvent::Models { models })
         })
         .await;
+    }
+}
+
+/// How many layers a graphics card is given; `None`: all.
+fn card_layers(verdict: &Verdict) -> Option<usize> {
+    match &verdict.card {
+        Some(share) if share.is_whole() => None,
+        Some(share) => usize::try_from(share.layers).ok(),
+        None => Some(0),
     }
 }
 

@@ -59,6 +59,7 @@ mod tests {
             memory: MemoryNeed::default(),
             usable_bytes: 0,
             total_bytes: 0,
+            card: None,
             context: 4096,
             largest_context: None,
             decode: Some(Speed {

@@ -164,6 +164,7 @@ impl App {
         );
         found.sort_by(|(_, a), (_, b)| order(query.sort, a, b));
         let machine = self.machine().await;
+        let card = self.card_for(&machine, None);
         let installed: Vec<String> = self
             .store()
             .await?
@@ -176,7 +177,7 @@ impl App {
         let row = |(kind, model): (Kind, HubModel)| {
             let verdict = |parameters| match (&model.quantised_by, built(kind, &model)) {
                 (Some(method), Built::Class(class)) if !reads_quantised(class, method) => Label::EngineCannot,
-                (_, built) => quick_label(&machine, built, parameters, context),
+                (_, built) => quick_label(&machine, card, built, parameters, context),
             };
             HubRow {
                 verdict: model.parameters.map(verdict),

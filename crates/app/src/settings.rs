@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{App, ErrorCode, ErrorReport};
+use crate::{App, ComputeOn, ErrorCode, ErrorReport};
 
 const KEY: &str = "settings";
 /// A day: beyond it, "never" says it better.
@@ -16,7 +16,7 @@ const LEAST_BANDWIDTH: u64 = 10_000;
 const LEAST_CONTEXT: usize = 512;
 
 /// What the person can set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Settings {
     /// Minutes without a question after which the model leaves memory; `None`: never.
@@ -30,6 +30,8 @@ pub struct Settings {
     /// Threads that compute; `None`: as many as there are physical cores.
     #[ts(type = "number | null")]
     pub threads: Option<usize>,
+    /// What models compute on.
+    pub compute_on: ComputeOn,
     /// Whether models think before they answer, where they can do both.
     pub think: bool,
 }
@@ -41,13 +43,14 @@ impl Default for Settings {
             bandwidth_limit_bytes: None,
             context: None,
             threads: None,
+            compute_on: ComputeOn::Automatic,
             think: false,
         }
     }
 }
 
 impl Settings {
-    pub(crate) fn idle_unload(self) -> Option<Duration> {
+    pub(crate) fn idle_unload(&self) -> Option<Duration> {
         self.idle_unload_minutes
             .map(|minutes| Duration::from_secs(u64::from(minutes) * 60))
     }
@@ -100,6 +103,7 @@ impl App {
         }
         self.engine.set_idle_unload(settings.idle_unload());
         self.change_threads(settings.threads).await?;
+        self.change_devices(&settings.compute_on).await;
         Ok(settings)
     }
 }

@@ -226,7 +226,7 @@ impl App {
         SpeculationKey {
             model: model_key(record),
             draft: draft.map(|(draft, _)| model_key(&draft)),
-            machine: self.machine_key().await,
+            machine: self.device_key(Some(record.path())).await,
         }
     }
 

@@ -1,11 +1,41 @@
 //! The engine's state as the UI shows it.
 
-use hearth_engine::EngineStatus;
+use hearth_engine::{EngineStatus, Ready};
 use serde::Serialize;
 use ts_rs::TS;
 
 use crate::replies::Active;
 use crate::{ErrorReport, Model};
+
+/// What a model computes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct RunsOn {
+    /// What the worker was built for: `cpu`, `cuda`, `metal`, `accelerate`, `mkl`.
+    pub backend: String,
+    /// The graphics card; `None`: the processor alone.
+    pub card: Option<String>,
+    /// Layers that lie on the card.
+    #[ts(type = "number")]
+    pub card_layers: usize,
+    /// All layers of the model.
+    #[ts(type = "number")]
+    pub layers: usize,
+    /// Why it is not the graphics card, in a sentence, where it could not be.
+    pub notice: Option<String>,
+}
+
+impl From<&Ready> for RunsOn {
+    fn from(ready: &Ready) -> Self {
+        Self {
+            backend: ready.backend.clone(),
+            card: ready.card.clone(),
+            card_layers: ready.model.card_layers,
+            layers: ready.model.layers,
+            notice: ready.notice.clone(),
+        }
+    }
+}
 
 /// What the engine is doing.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
@@ -30,7 +60,7 @@ pub enum EngineState {
         #[ts(type = "number")]
         context: usize,
         /// What computes.
-        backend: String,
+        on: RunsOn,
         /// It can be asked to think before it answers.
         thinks: bool,
     },
@@ -42,7 +72,7 @@ pub enum EngineState {
         #[ts(type = "number")]
         context: usize,
         /// What computes.
-        backend: String,
+        on: RunsOn,
         /// It can be asked to think before it answers.
         thinks: bool,
         /// The chat it answers in.
@@ -101,7 +131,7 @@ impl EngineState {
             EngineStatus::Ready(ready) => Self::Ready {
                 model,
                 context: ready.model.context,
-                backend: ready.backend,
+                on: RunsOn::from(&ready),
                 thinks: ready.model.thinks,
             },
             EngineStatus::Answering {
@@ -109,7 +139,8 @@ impl EngineState {
                 tokens_per_second,
                 speed_up,
             } => {
-                let (context, backend, thinks) = (ready.model.context, ready.backend, ready.model.thinks);
+                let (context, thinks) = (ready.model.context, ready.model.thinks);
+                let on = RunsOn::from(&ready);
                 match active {
                     Some(Active {
                         chat_id: Some(chat_id),
@@ -118,7 +149,7 @@ impl EngineState {
                     }) => Self::Answering {
                         model,
                         context,
-                        backend,
+                        on,
                         thinks,
                         chat_id,
                         message_id,
@@ -128,7 +159,7 @@ impl EngineState {
                     _ => Self::Ready {
                         model,
                         context,
-                        backend,
+                        on,
                         thinks,
                     },
                 }

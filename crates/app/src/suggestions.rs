@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use hearth_fit::{Label, Plan, Shape, Verdict, verdict};
 use hearth_gguf::Value;
-use hearth_machine::{Machine, Speeds};
+use hearth_machine::{Gpu, Machine, Speeds};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -144,11 +144,12 @@ impl Entry {
         &self.shape.architecture
     }
 
-    fn judged(&self, machine: &Machine, speeds: Option<&Speeds>) -> Option<Suggestion> {
+    fn judged(&self, machine: &Machine, card: Option<&Gpu>, speeds: Option<&Speeds>) -> Option<Suggestion> {
         let shape = self.shape()?;
         let plan = Plan {
             context: FIRST_CONTEXT,
             draft: None,
+            card,
         };
         Some(Suggestion {
             repo: self.repo.clone(),
@@ -175,11 +176,16 @@ pub(crate) fn quick_enough(verdict: &Verdict) -> bool {
 
 impl StartingList {
     /// Those of the list that run on `machine`, the most capable first.
-    pub(crate) fn that_fit(&self, machine: &Machine, speeds: Option<&Speeds>) -> Vec<Suggestion> {
+    pub(crate) fn that_fit(
+        &self,
+        machine: &Machine,
+        card: Option<&Gpu>,
+        speeds: Option<&Speeds>,
+    ) -> Vec<Suggestion> {
         let mut fit: Vec<Suggestion> = self
             .models
             .iter()
-            .filter_map(|entry| entry.judged(machine, speeds))
+            .filter_map(|entry| entry.judged(machine, card, speeds))
             .filter(|suggestion| suggestion.verdict.label == Label::Fits)
             .collect();
         fit.sort_by_key(|suggestion| std::cmp::Reverse(suggestion.parameters));
@@ -196,7 +202,7 @@ impl App {
     pub async fn suggestions(&self) -> Result<Vec<Suggestion>, ErrorReport> {
         let (machine, speeds) = (self.machine().await, self.speeds());
         let list = StartingList::read(self.config.suggestions.as_deref());
-        let mut fit = list.that_fit(&machine, speeds.as_ref());
+        let mut fit = list.that_fit(&machine, self.card_for(&machine, None), speeds.as_ref());
         fit.sort_by_key(|suggestion| !quick_enough(&suggestion.verdict));
         fit.truncate(SHOWN);
         Ok(fit)

@@ -32,6 +32,13 @@ impl Output {
         }
     }
 
+    /// Says something beside the answer on standard error.
+    pub fn notice(&self, text: &str) {
+        if !self.json {
+            eprintln!("{text}");
+        }
+    }
+
     /// Shows how far something is, in place of the line before; only where somebody looks.
     pub fn progress(&self, text: &str) {
         if !self.json && std::io::stderr().is_terminal() {

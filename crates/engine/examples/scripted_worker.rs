@@ -1,20 +1,25 @@
 //! A worker that follows a script, for the supervisor's tests. Its behaviour is its file's name: copy it under the
-//! name of one.
+//! name of one. After a hyphen the name may say what it computes with, as in `good-cuda`.
 
 use std::io::{BufRead, Write};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use hearth_engine::protocol::{
-    Event, Fault, LONGEST_LINE, LoadedModel, PROTOCOL_VERSION, ReplyStats, Request, StopReason,
+    Chosen, Event, Fault, LONGEST_LINE, LoadedModel, PROTOCOL_VERSION, ReplyStats, Request, StopReason,
 };
 
+const LAYERS: usize = 32;
 const STEP: Duration = Duration::from_millis(10);
 
 fn main() {
     let exe = std::env::current_exe().unwrap_or_default();
-    let behaviour = exe.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = exe.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let (behaviour, backend) = name.split_once('-').unwrap_or((&name, "cpu"));
     let requests = requests();
+    if behaviour == "has_no_driver" {
+        die("error while loading shared libraries: libcuda.so.1: cannot open shared object file");
+    }
     if behaviour == "silent" {
         std::thread::sleep(Duration::from_secs(3600));
     }
@@ -26,13 +31,13 @@ fn main() {
     tell(&Event::Hello {
         protocol,
         engine: "script".to_owned(),
-        backend: "paper".to_owned(),
+        backend: backend.to_owned(),
         cpu_features: Vec::new(),
     });
     for request in &requests {
         match request {
-            Request::Load { id, chosen } => load(&behaviour, id, &chosen.files[0]),
-            Request::Generate { id, .. } => reply(&behaviour, id, &exe, &requests),
+            Request::Load { id, chosen } => load(behaviour, backend, id, &chosen),
+            Request::Generate { id, .. } => reply(behaviour, id, &exe, &requests),
             Request::Count { id, messages } => tell(&Event::Counted {
                 id,
                 tokens: messages.len(),
@@ -73,18 +78,29 @@ fn keep(behaviour: &str, id: u64, requests: &Receiver<Request>) {
     tell(&Event::Kept { id, bytes: 7 });
 }
 
-fn load(behaviour: &str, id: u64, path: &std::path::Path) {
+fn load(behaviour: &str, backend: &str, id: u64, chosen: &Chosen) {
+    let path = &chosen.files[0];
+    let failed = |fault| {
+        tell(&Event::Failed { id: Some(id), fault });
+    };
     tell(&Event::Loading { id, fraction: 0.5 });
     match behaviour {
+        "has_little_memory" if path.ends_with("model.gguf") => {
+            return failed(Fault::CardFull {
+                detail: "out of memory".to_owned(),
+            });
+        }
+        "has_a_broken_card" => {
+            return failed(Fault::CardFailed {
+                detail: "an illegal memory access".to_owned(),
+            });
+        }
         "dies_loading" => die("out of luck"),
         "loads_for_ever" => std::thread::sleep(Duration::from_secs(3600)),
         _ => {}
     }
     if !path.exists() {
-        return tell(&Event::Failed {
-            id: Some(id),
-            fault: Fault::FileMissing { path: path.into() },
-        });
+        return failed(Fault::FileMissing { path: path.into() });
     }
     let model = LoadedModel {
         architecture: "script".to_owned(),
@@ -93,6 +109,11 @@ fn load(behaviour: &str, id: u64, path: &std::path::Path) {
         thinks: false,
         load_milliseconds: 1,
         peak_bytes: 0,
+        card_layers: match backend {
+            "cuda" | "metal" => chosen.card_layers.unwrap_or(LAYERS),
+            _ => 0,
+        },
+        layers: LAYERS,
     };
     tell(&Event::Loaded { id, model });
     if behaviour == "dies_idle" {

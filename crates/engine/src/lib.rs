@@ -11,8 +11,10 @@ mod process;
 pub mod protocol;
 mod supervisor;
 pub mod support;
+mod workers;
 
 pub use measure::measure;
 pub use process::WorkerError;
 pub use protocol::{Chosen, Question};
 pub use supervisor::{Engine, EngineConfig, EngineError, EngineStatus, Ready, Reply, ReplyEvent};
+pub use workers::{Backend, Candidate, Card, PassedOver};

@@ -1,6 +1,6 @@
 //! What this computer can do, as a worker of its own measures it.
 
-use crate::process::Worker;
+use crate::process::{Worker, WorkerError};
 use crate::protocol::{Event, Request, Speeds};
 use crate::{EngineConfig, EngineError};
 
@@ -9,7 +9,9 @@ use crate::{EngineConfig, EngineError};
 /// # Errors
 /// The worker's, or its death.
 pub async fn measure(config: &EngineConfig) -> Result<Speeds, EngineError> {
-    let mut worker = Worker::start(config, config.threads).await?;
+    // The processor's: the speeds are those of the main memory and its kernels.
+    let candidate = config.workers.last().ok_or_else(WorkerError::none)?;
+    let mut worker = Worker::start(config, candidate, config.threads).await?;
     worker.send(&Request::Measure { id: 1 }).await?;
     loop {
         match worker.next_event().await? {

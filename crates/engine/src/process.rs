@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use crate::lines::{Line, next_line};
 use crate::protocol::{Event, LONGEST_LINE, PROTOCOL_VERSION, Request};
 use crate::supervisor::EngineConfig;
+use crate::workers::Candidate;
 
 /// What a worker may take to end once its pipe is closed.
 const EXIT_WITHIN: Duration = Duration::from_secs(2);
@@ -52,6 +53,15 @@ pub enum WorkerError {
     },
 }
 
+impl WorkerError {
+    /// Nobody said where a worker is.
+    pub(crate) fn none() -> Self {
+        Self::NotStarted {
+            detail: "there is no worker".to_owned(),
+        }
+    }
+}
+
 /// A worker that has said hello. Dropped, it is killed.
 pub(crate) struct Worker {
     child: Child,
@@ -65,11 +75,15 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts the program and waits for its hello.
-    pub(crate) async fn start(config: &EngineConfig, threads: usize) -> Result<Self, WorkerError> {
-        let mut child = command(&config.worker, &config.home, threads)
+    pub(crate) async fn start(
+        config: &EngineConfig,
+        candidate: &Candidate,
+        threads: usize,
+    ) -> Result<Self, WorkerError> {
+        let mut child = command(candidate, &config.home, threads)
             .spawn()
             .map_err(|error| WorkerError::NotStarted {
-                detail: format!("{} ({error})", config.worker.display()),
+                detail: format!("{} ({error})", candidate.program.display()),
             })?;
         let (Some(input), Some(output), Some(errors)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
@@ -175,8 +189,12 @@ impl Worker {
     }
 }
 
-fn command(worker: &Path, home: &Path, threads: usize) -> Command {
-    let mut command = Command::new(worker);
+fn command(worker: &Candidate, home: &Path, threads: usize) -> Command {
+    let mut command = Command::new(&worker.program);
+    if let Some(id) = worker.card.as_ref().and_then(|card| card.id.as_ref()) {
+        // The worker takes the first card it sees.
+        command.env("CUDA_VISIBLE_DEVICES", id);
+    }
     // mistral.rs makes folders under HF_HOME and would read a token there; both thread pools take every logical core
     // unless told.
     command.env("HF_HOME", home).env("HF_HUB_OFFLINE", "1");

@@ -79,7 +79,7 @@ pub enum Event {
         protocol: u32,
         /// Engine and version, such as `mistral.rs 0.8.1`.
         engine: String,
-        /// What computes: `cpu`.
+        /// What computes, as [`crate::Backend::name`] says it.
         backend: String,
         /// Instruction sets found at run time, such as `avx2`.
         cpu_features: Vec<String>,
@@ -178,8 +178,13 @@ pub struct LoadedModel {
     pub thinks: bool,
     /// Milliseconds from request to ready.
     pub load_milliseconds: u64,
-    /// The most memory that the worker has held so far, bytes; 0 where the system does not tell.
+    /// The most memory that the worker has held so far, bytes; 0 where the system does not tell. A graphics card's own is
+    /// not in it.
     pub peak_bytes: u64,
+    /// Of its layers, how many lie on the graphics card; 0 on the processor alone.
+    pub card_layers: usize,
+    /// All of its layers.
+    pub layers: usize,
 }
 
 /// What a computer can do, measured with the kernels that run models.
@@ -243,6 +248,9 @@ pub struct Chosen {
     /// Tokens of prompt and reply together; the worker lowers it to what the model was trained for. `None`: the worker's
     /// choice.
     pub context: Option<usize>,
+    /// How many layers go to the graphics card, the first ones, where the worker computes on one; `None`: all. With 0 the
+    /// processor computes.
+    pub card_layers: Option<usize>,
 }
 
 impl Chosen {
@@ -553,6 +561,20 @@ pub enum Fault {
     #[error("The quantised model could not be kept: {detail}. The model itself is as it was.")]
     NotKept {
         /// Why.
+        detail: String,
+    },
+    /// The graphics card has no memory left.
+    #[error(
+        "The graphics card's memory is full: {detail}. Choose a smaller model or a shorter context, or the processor in Settings."
+    )]
+    CardFull {
+        /// The driver's words.
+        detail: String,
+    },
+    /// The graphics card or its driver failed.
+    #[error("The graphics card failed: {detail}. Update its driver, or choose the processor in Settings.")]
+    CardFailed {
+        /// The driver's words.
         detail: String,
     },
     /// A request that needs a model came before one was loaded.

@@ -12,12 +12,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::process::WorkerError;
 use crate::protocol::{ChatMessage, Chosen, Fault, LoadedModel, Question, ReplyStats, StopReason};
+use crate::workers::{Candidate, PassedOver};
 
 /// What the supervisor needs to know.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// The worker's program.
-    pub worker: PathBuf,
+    /// The workers, in the order in which they are tried. The last is the processor's, which runs on every computer.
+    pub workers: Vec<Candidate>,
     /// A folder of the app's own that the engine may write to.
     pub home: PathBuf,
     /// Threads that compute. Twice as many as there are physical cores is slower than as many.
@@ -31,10 +32,10 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-    /// As many threads as there are physical cores, no idle unload, and some patience.
+    /// The plain processor's worker alone, as many threads as there are physical cores, no idle unload, and some patience.
     pub fn new(worker: PathBuf, home: PathBuf) -> Self {
         Self {
-            worker,
+            workers: vec![Candidate::processor(worker)],
             home,
             threads: num_cpus::get_physical(),
             idle_unload: None,
@@ -90,6 +91,10 @@ pub struct Ready {
     pub path: PathBuf,
     /// What computes.
     pub backend: String,
+    /// The graphics card on which; `None`: the processor.
+    pub card: Option<String>,
+    /// Why it is not the graphics card, in a sentence, where it could not be.
+    pub notice: Option<String>,
     /// What the worker said of it.
     pub model: LoadedModel,
 }
@@ -174,6 +179,7 @@ enum Command {
     },
     IdleUnload(Option<Duration>),
     Threads(usize),
+    Workers(Vec<Candidate>),
 }
 
 /// The engine. Cheap to clone. The worker ends when the last clone is dropped.
@@ -181,6 +187,7 @@ enum Command {
 pub struct Engine {
     commands: mpsc::UnboundedSender<Command>,
     status: watch::Receiver<EngineStatus>,
+    passed_over: watch::Receiver<Vec<PassedOver>>,
 }
 
 impl Engine {
@@ -188,13 +195,23 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Self {
         let (commands, received) = mpsc::unbounded_channel();
         let (told, status) = watch::channel(EngineStatus::Empty);
-        tokio::spawn(life::live(config, received, told));
-        Self { commands, status }
+        let (passing, passed_over) = watch::channel(Vec::new());
+        tokio::spawn(life::live(config, received, told, passing));
+        Self {
+            commands,
+            status,
+            passed_over,
+        }
     }
 
     /// What the engine is doing, now and from now on.
     pub fn status(&self) -> watch::Receiver<EngineStatus> {
         self.status.clone()
+    }
+
+    /// The workers that were tried in vain.
+    pub fn passed_over(&self) -> Vec<PassedOver> {
+        self.passed_over.borrow().clone()
     }
 
     /// Loads a model into a fresh process, in place of the model before it.
@@ -266,6 +283,11 @@ impl Engine {
     /// Sets how many threads compute, from the next load on.
     pub fn set_threads(&self, threads: usize) {
         self.command(Command::Threads(threads));
+    }
+
+    /// Sets which workers are tried, and in which order, from the next load on. Those that were tried in vain are tried again.
+    pub fn set_workers(&self, workers: Vec<Candidate>) {
+        self.command(Command::Workers(workers));
     }
 
     fn command(&self, command: Command) {

@@ -9,58 +9,22 @@
 
 #[path = "common/chat.rs"]
 mod chat;
+#[path = "common/scripted.rs"]
+mod scripted;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use hearth_engine::protocol::{Fault, StopReason};
 use hearth_engine::{
-    Chosen, Engine, EngineConfig, EngineError, EngineStatus, Question, ReplyEvent, WorkerError,
+    Candidate, Chosen, Engine, EngineError, EngineStatus, Question, ReplyEvent, WorkerError,
 };
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use crate::chat::{question, to_the_end};
-
-/// A worker of the given behaviour, and a model file for it.
-struct Stage {
-    folder: TempDir,
-    config: EngineConfig,
-}
+use crate::scripted::{Stage, until};
 
 impl Stage {
-    fn with(behaviour: &str) -> Self {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let tests = std::env::current_exe().unwrap();
-        let suffix = std::env::consts::EXE_SUFFIX;
-        let script = tests
-            .parent()
-            .unwrap()
-            .with_file_name("examples")
-            .join(format!("scripted_worker{suffix}"));
-        assert!(
-            script.exists(),
-            "cargo builds examples with the tests: {}",
-            script.display()
-        );
-        let worker = folder.path().join(format!("{behaviour}{suffix}"));
-        // Not a copy: a program that any process still holds open for writing cannot be started.
-        std::fs::hard_link(script, &worker).unwrap();
-        std::fs::write(folder.path().join("model.gguf"), "").unwrap();
-        let mut config = EngineConfig::new(worker, folder.path().join("home"));
-        config.hello_within = Duration::from_secs(5);
-        config.cancel_within = Duration::from_millis(500);
-        Self { folder, config }
-    }
-
-    fn model(&self) -> PathBuf {
-        self.folder.path().join("model.gguf")
-    }
-
-    fn engine(&self) -> Engine {
-        Engine::new(self.config.clone())
-    }
-
     async fn loaded(&self) -> Engine {
         let engine = self.engine();
         engine.load(Chosen::files(vec![self.model()])).await.unwrap();
@@ -70,16 +34,6 @@ impl Stage {
 
 fn hello() -> Question {
     question("Hello")
-}
-
-async fn until(engine: &Engine, wanted: impl Fn(&EngineStatus) -> bool) -> EngineStatus {
-    let mut status = engine.status();
-    let wait = status.wait_for(|status| wanted(status));
-    tokio::time::timeout(Duration::from_secs(30), wait)
-        .await
-        .expect("the status comes")
-        .unwrap()
-        .clone()
 }
 
 fn words(count: usize) -> String {
@@ -99,7 +53,7 @@ async fn a_good_worker_loads_answers_counts_and_unloads() {
             .context,
         100
     );
-    assert!(matches!(&*engine.status().borrow(), EngineStatus::Ready(ready) if ready.backend == "paper"));
+    assert!(matches!(&*engine.status().borrow(), EngineStatus::Ready(ready) if ready.backend == "cpu"));
     let (text, end) = to_the_end(engine.generate(hello())).await;
     assert_eq!(text, words(20));
     assert!(matches!(
@@ -182,7 +136,8 @@ async fn a_worker_of_another_release_is_refused() {
 #[tokio::test]
 async fn a_missing_worker_says_where_it_should_be() {
     let mut stage = Stage::with("good");
-    stage.config.worker = Path::new("/nowhere/hearth-worker").to_owned();
+    let nowhere = Path::new("/nowhere/hearth-worker").to_owned();
+    stage.config.workers = vec![Candidate::processor(nowhere)];
     let error = stage
         .engine()
         .load(Chosen::files(vec![stage.model()]))
@@ -195,7 +150,7 @@ async fn a_missing_worker_says_where_it_should_be() {
 async fn a_file_that_fails_says_so_and_the_next_one_loads() {
     let stage = Stage::with("good");
     let engine = stage.engine();
-    let gone = stage.folder.path().join("gone.gguf");
+    let gone = stage.path("gone.gguf");
     let error = engine.load(Chosen::files(vec![gone.clone()])).await.unwrap_err();
     assert_eq!(error, Fault::FileMissing { path: gone.clone() }.into());
     assert_eq!(

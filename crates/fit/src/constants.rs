@@ -9,6 +9,10 @@
 /// stacks, grammars. Measured: the built-in model at rest, 86 MB, less its weights and vocabulary.
 pub const WORKER_BYTES: u64 = 75_000_000;
 
+/// Bytes that a graphics card's driver takes for a program that computes there: its context, the libraries' kernels and
+/// workspaces. Not measured: no card was at hand. nvidia-smi shows 300 to 500 MB for programs that have computed nothing yet.
+pub const CARD_BYTES: u64 = 500_000_000;
+
 /// Bytes per token of the vocabulary, and as many again per merge, that stay after loading: two copies of the tokeniser
 /// (`build_llg_factory` in `pipeline/llg.rs` clones it) and the trie of llguidance. Measured: memory at rest less the
 /// weights and [`WORKER_BYTES`], with `MALLOC_MMAP_THRESHOLD_=131072` so that freed weights leave no holes: 1,010 for

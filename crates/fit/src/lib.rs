@@ -2,7 +2,7 @@
 //!
 //! Pure functions. A [`Shape`] is what a file's header says of the model, a [`hearth_machine::Machine`] what the
 //! computer has, and [`verdict`] puts them together. The formulas follow mistral.rs 0.8.1 on candle 0.11.1, as Hearth's
-//! worker runs them: on the processor, KV cache in 16-bit floats, one chat at a time, no prefix cache. Each says which
+//! worker runs them: KV cache in 16-bit floats, one chat at a time, no prefix cache. Each says which
 //! function of theirs it copies; paths are those of mistralrs-core unless they begin with `candle`. What no source
 //! tells, and had to be measured, is in `constants.rs`.
 //!
@@ -21,7 +21,7 @@ mod verdict;
 
 pub use draft::same_vocabulary;
 pub use label::Label;
-pub use memory::MemoryNeed;
+pub use memory::{CardShare, MemoryNeed};
 pub use quick::{Built, four_bit_bytes, quick_label};
 pub use reason::Reason;
 pub use shape::{Experts, Matrices, Role, Shape, Weights};

@@ -1,6 +1,7 @@
 //! What running a model takes of the main memory.
 
 mod cache;
+mod card;
 mod prompt;
 
 use hearth_machine::CpuLevel;
@@ -12,6 +13,9 @@ use crate::held::{Held, held};
 use crate::shape::{Role, Weights};
 use crate::{Shape, product, sum};
 use cache::Cache;
+
+pub use card::CardShare;
+pub(crate) use card::{Placed, place};
 
 /// Bytes that running a model takes. The parts add up to the peak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]

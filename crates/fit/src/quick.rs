@@ -1,10 +1,10 @@
 //! A verdict on a model of which little more than its number of parameters is known, as in a list of search results.
 
 use hearth_engine::support;
-use hearth_machine::Machine;
+use hearth_machine::{Gpu, Machine};
 
 use crate::shape::{Dimensions, Mix};
-use crate::{Label, MemoryNeed, Shape};
+use crate::{Label, Plan, Shape, verdict};
 
 /// Bits of a weight in a file of about four, such as Q4_K_M: 4.8 for large models and 5.2 for small ones, whose
 /// embeddings are a larger part. Taken from Llama 3.1 8B (4.92 GB, 8.03 billion) and Llama 3.2 1B (0.81 GB, 1.24).
@@ -27,8 +27,14 @@ pub enum Built<'a> {
 }
 
 /// What a model of so many parameters would be called in its 4-bit size, by the dimensions of published models of about
-/// its size.
-pub fn quick_label(machine: &Machine, built: Built<'_>, parameters: u64, context: u64) -> Label {
+/// its size, with as much of it as finds room on the graphics card.
+pub fn quick_label(
+    machine: &Machine,
+    card: Option<&Gpu>,
+    built: Built<'_>,
+    parameters: u64,
+    context: u64,
+) -> Label {
     let runs = match built {
         Built::Architecture(name) => support::check_architecture(name).is_ok(),
         Built::Class(name) => support::safetensors::knows(name),
@@ -38,8 +44,12 @@ pub fn quick_label(machine: &Machine, built: Built<'_>, parameters: u64, context
         return Label::EngineCannot;
     }
     let shape = typical(parameters);
-    let need = MemoryNeed::of(&shape, None, machine.cpu.level, context.max(1));
-    Label::of(need.peak_bytes, machine.usable_bytes())
+    let plan = Plan {
+        context,
+        draft: None,
+        card,
+    };
+    verdict(machine, None, &shape, plan, None).label
 }
 
 /// Qwen3's: parameters in millions, layers, embedding, feed-forward, heads, key and value heads.

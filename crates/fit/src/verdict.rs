@@ -1,12 +1,13 @@
 //! The verdict.
 
-use hearth_machine::{Machine, Speeds};
+use hearth_machine::{Gpu, Machine, Speeds};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::constants::{MOST_CORRECTION_DOWN, SPEED_UNCERTAINTY};
+use crate::memory::{Placed, place};
 use crate::speed::{decode_seconds, prompt_seconds};
-use crate::{Label, MemoryNeed, Reason, Shape, Speed};
+use crate::{CardShare, Label, MemoryNeed, Reason, Shape, Speed};
 
 /// The context is judged in steps of the cache's blocks, tokens.
 const STEP: u64 = 512;
@@ -20,6 +21,8 @@ pub struct Plan<'a> {
     pub context: u64,
     /// A smaller model of the same vocabulary ([`crate::same_vocabulary`]) that drafts for it.
     pub draft: Option<&'a Shape>,
+    /// The graphics card that takes as much of it as finds room there; `None`: the processor computes.
+    pub card: Option<&'a Gpu>,
 }
 
 /// What was measured of the same model on the same computer.
@@ -52,14 +55,16 @@ pub enum Basis {
 pub struct Verdict {
     /// In a word.
     pub label: Label,
-    /// Bytes it takes.
+    /// Bytes it takes, wherever they lie.
     pub memory: MemoryNeed,
-    /// Bytes that are free for it.
+    /// Bytes that are free for it, a graphics card's with the main memory's.
     #[ts(type = "number")]
     pub usable_bytes: u64,
-    /// Bytes of the memory it would lie in.
+    /// Bytes of the memory it would lie in, likewise.
     #[ts(type = "number")]
     pub total_bytes: u64,
+    /// What of it lies on the graphics card; `None` where it runs on the processor alone.
+    pub card: Option<CardShare>,
     /// The context it was judged with, in tokens: the plan's, and no more than the engine runs rightly.
     #[ts(type = "number")]
     pub context: u64,
@@ -93,11 +98,17 @@ pub fn verdict(
         speeds,
         shape,
         draft: plan.draft,
+        card: plan.card,
         measured,
     };
     let context = plan.context.clamp(1, shape.reliable_context.max(1));
     let memory = judge.memory(context);
-    let usable = machine.usable_bytes();
+    let placed = judge.placed(&memory, context);
+    let main_memory = machine.memory.limit_bytes.unwrap_or(machine.memory.total_bytes);
+    let apart = placed.as_ref().filter(|placed| placed.apart);
+    let apart = |of: fn(&CardShare) -> u64| apart.map_or(0, |placed| of(&placed.share));
+    let speeds = speeds.filter(|_| placed.is_none());
+    let judge = Judge { speeds, ..judge };
     let (decode, prompt) = (judge.decode(context), judge.prompt(context));
     let is_limited = shape.reliable_context < shape.trained_context;
     let reason = is_limited.then_some(Reason::ContextLimited {
@@ -105,12 +116,15 @@ pub fn verdict(
         reliable: shape.reliable_context,
     });
     Verdict {
-        label: Label::of(memory.peak_bytes, usable),
+        label: judge.label(context),
         memory,
-        usable_bytes: usable,
-        total_bytes: machine.memory.limit_bytes.unwrap_or(machine.memory.total_bytes),
+        usable_bytes: machine
+            .usable_bytes()
+            .saturating_add(apart(|share| share.usable_bytes)),
+        total_bytes: main_memory.saturating_add(apart(|share| share.total_bytes)),
+        card: placed.map(|placed| placed.share),
         context,
-        largest_context: judge.largest_context(usable),
+        largest_context: judge.largest_context(),
         decode,
         prompt,
         reason,
@@ -126,6 +140,7 @@ struct Judge<'a> {
     speeds: Option<&'a Speeds>,
     shape: &'a Shape,
     draft: Option<&'a Shape>,
+    card: Option<&'a Gpu>,
     measured: Option<&'a Measured>,
 }
 
@@ -149,12 +164,22 @@ impl Judge<'_> {
         need.corrected(up, down)
     }
 
+    /// What goes where, where a graphics card takes any of it.
+    fn placed(&self, need: &MemoryNeed, context: u64) -> Option<Placed> {
+        place(self.card?, self.machine, self.shape, self.draft, need, context)
+    }
+
+    /// What the main memory says: a graphics card is given no more than fits.
+    fn label(&self, context: u64) -> Label {
+        let need = self.memory(context);
+        let placed = self.placed(&need, context);
+        let bytes = placed.map_or(need.peak_bytes, |placed| placed.main_bytes);
+        Label::of(bytes, self.machine.usable_bytes())
+    }
+
     /// Memory grows with context, so the largest that fits is found by halving.
-    fn largest_context(&self, usable: u64) -> Option<u64> {
-        let fits = |steps: u64| {
-            let peak = self.memory(steps.saturating_mul(STEP)).peak_bytes;
-            Label::of(peak, usable) != Label::TooBig
-        };
+    fn largest_context(&self) -> Option<u64> {
+        let fits = |steps: u64| self.label(steps.saturating_mul(STEP)) != Label::TooBig;
         let (mut fit, mut beyond) = (0, (self.shape.reliable_context / STEP).saturating_add(1));
         while beyond - fit > 1 {
             let middle = fit + (beyond - fit) / 2;

@@ -67,11 +67,11 @@ fn from_buses(os: &OsSeen, cpu: &str, total: u64, sources: &impl Sources) -> Vec
             Some(pci) => take(&mut listed, |card| same_slot(os, &card.pci, pci)),
             None => take(&mut listed, |card| vendor_name(card) == Some("NVIDIA")),
         };
-        gpus.push(gpu(
-            "NVIDIA",
-            Some(seen.name.clone()),
-            nvidia_memory(os, total, &seen, card.as_ref()),
-        ));
+        let memory = nvidia_memory(os, total, &seen, card.as_ref());
+        gpus.push(Gpu {
+            id: seen.id,
+            ..gpu("NVIDIA", Some(seen.name), memory)
+        });
     }
     for seen in sources.amd() {
         let card = take(&mut listed, |card| same_slot(os, &card.pci, &seen.pci));
@@ -232,5 +232,6 @@ fn gpu(vendor: &str, model: Option<String>, memory: GpuMemory) -> Gpu {
         },
         vendor: vendor.to_owned(),
         memory,
+        id: None,
     }
 }

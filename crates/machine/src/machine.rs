@@ -129,6 +129,8 @@ pub struct Gpu {
     pub vendor: String,
     /// Where its memory is, and how much.
     pub memory: GpuMemory,
+    /// What CUDA tells it from others by; `None` where its driver does not tell, and for other makers'.
+    pub id: Option<String>,
 }
 
 /// Memory that a graphics unit computes in.
@@ -152,6 +154,35 @@ pub enum GpuMemory {
     },
     /// No source tells.
     Unknown,
+}
+
+impl Gpu {
+    /// The bytes that a model may take of its memory now: what is free, less [`RESERVE_BYTES`]. Where it shares the main
+    /// memory, what is free there bounds it too. `None` where its memory is not known.
+    pub fn usable_bytes(&self, memory: &Memory) -> Option<u64> {
+        let free = match self.memory {
+            GpuMemory::Dedicated {
+                total_bytes,
+                free_bytes,
+            } => free_bytes.unwrap_or(total_bytes),
+            GpuMemory::Unified { budget_bytes } => budget_bytes.min(memory.available_bytes),
+            GpuMemory::Unknown => return None,
+        };
+        Some(free.saturating_sub(RESERVE_BYTES))
+    }
+}
+
+impl GpuMemory {
+    /// The same with no program in it.
+    pub fn emptied(&self) -> Self {
+        match *self {
+            Self::Dedicated { total_bytes, .. } => Self::Dedicated {
+                total_bytes,
+                free_bytes: Some(total_bytes),
+            },
+            ref other => other.clone(),
+        }
+    }
 }
 
 /// A disk, by the place where it is mounted.

@@ -104,6 +104,9 @@ pub struct NvmlSeen {
     pub name: String,
     /// Its memory.
     pub memory: NvmlMemory,
+    /// What CUDA tells it from others by, such as `GPU-6e1d…`.
+    #[serde(default)]
+    pub id: Option<String>,
 }
 
 /// What NVML says of a card's memory.

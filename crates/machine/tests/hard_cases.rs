@@ -268,6 +268,7 @@ fn sources_that_know_nothing_or_lie_are_survived() {
                 total_bytes: 1,
                 free_bytes: most,
             },
+            id: Some(String::new()),
         }];
         seen.amd = vec![AmdSeen {
             pci: String::new(),

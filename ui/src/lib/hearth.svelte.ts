@@ -10,6 +10,7 @@ import { Chats } from "./chats/chats.svelte";
 import { Computer } from "./computer/computer.svelte";
 import { Discover } from "./discover/discover.svelte";
 import { Downloads } from "./downloads/downloads.svelte";
+import { onOf } from "./engine/on";
 import { asReport } from "./failure";
 import { Account } from "./hub/account.svelte";
 import { Library } from "./library/library.svelte";
@@ -38,6 +39,7 @@ export class Hearth {
     bandwidthLimitBytes: null,
     context: null,
     threads: null,
+    computeOn: { kind: "automatic" },
     think: false,
   });
   /** What the main part of the window shows. */
@@ -173,6 +175,8 @@ export class Hearth {
     this.settings = settings;
     try {
       this.settings = await backend.setSettings(settings);
+      // What a model would run on may be another thing now, and with it every verdict.
+      if (before.computeOn !== settings.computeOn) void this.computer.look();
     } catch (reason) {
       this.settings = before;
       throw reason;
@@ -225,9 +229,16 @@ export class Hearth {
     if (this.thread.chatId) remember(LAST_CHAT, this.thread.chatId);
   }
 
+  /** Why a model is not on the graphics card is said once for each load. */
+  private tellOfCard(engine: EngineState): void {
+    const notice = onOf(engine)?.notice;
+    if (notice && onOf(this.engine) === null) notices.show(notice);
+  }
+
   private take(event: AppEvent): void {
     switch (event.type) {
       case "engine":
+        this.tellOfCard(event.engine);
         this.engine = event.engine;
         break;
       case "models":

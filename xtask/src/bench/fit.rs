@@ -204,6 +204,7 @@ fn predict(machine: &Machine, speeds: &Speeds, case: Case, measured: ReplyStats)
     let plan = Plan {
         context: context as u64,
         draft: None,
+        card: None,
     };
     let predicted = verdict(machine, Some(speeds), &shape, plan, None);
     // The verdict's speeds are those of a half-filled context; these are compared where they were measured.

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use hearth_app::{App, AppEvent, ErrorCode, ErrorReport};
+use hearth_app::{App, AppEvent, EngineState, ErrorCode, ErrorReport};
 use hearth_store::{Message, MessageStatus};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -51,8 +51,17 @@ pub async fn run(app: &App, arguments: Arguments, output: &Output) -> Result<(),
 async fn ask(app: &App, chat: &str, question: &str, output: &Output) -> Result<(), ErrorReport> {
     let mut events = app.subscribe();
     let turn = app.send(chat, question).await?;
+    let mut told = false;
     while let Some(event) = events.next().await {
         match event {
+            AppEvent::Engine {
+                engine: EngineState::Ready { on, .. } | EngineState::Answering { on, .. },
+            } if !told => {
+                if let Some(notice) = on.notice {
+                    output.notice(&notice);
+                    told = true;
+                }
+            }
             AppEvent::ReplyText { message_id, text, .. } if message_id == turn.reply.id && !output.json => {
                 piece(&text);
             }

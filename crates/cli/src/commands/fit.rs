@@ -60,6 +60,16 @@ fn one(verdict: &Verdict) -> String {
             size(memory.buffers_bytes)
         ),
     ];
+    if let Some(card) = &verdict.card {
+        lines.push(format!(
+            "Layers   {} of {} on {}, {} of {} free there",
+            card.layers,
+            card.of_layers,
+            card.name,
+            size(card.bytes),
+            size(card.usable_bytes)
+        ));
+    }
     if let Some(largest) = verdict.largest_context {
         lines.push(format!("Context  up to {largest} tokens fit"));
     }

@@ -44,6 +44,10 @@ fn text(computer: &ThisComputer) -> String {
         };
         lines.push(format!("Graphics   {}, {memory}", gpu.name));
     }
+    lines.push(match &computer.card {
+        Some(card) => format!("Computes   on {card}, and on the processor what finds no room there"),
+        None => "Computes   on the processor".to_owned(),
+    });
     for disk in &machine.disks {
         lines.push(format!(
             "Disk       {}, {} free",

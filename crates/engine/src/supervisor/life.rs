@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -10,19 +10,23 @@ use tokio::time::{Instant, sleep_until};
 use super::{Command, EngineConfig, EngineError, EngineStatus, Ready, ReplyEvent};
 use crate::process::{Worker, WorkerError};
 use crate::protocol::{ChatMessage, Chosen, Event, Fault, LoadedModel, Question, Request, RequestId};
+use crate::workers::{Candidate, PassedOver};
 
 /// Serves commands until the last [`super::Engine`] is dropped.
 pub(super) async fn live(
     config: EngineConfig,
     commands: mpsc::UnboundedReceiver<Command>,
     status: watch::Sender<EngineStatus>,
+    passed_over: watch::Sender<Vec<PassedOver>>,
 ) {
     let mut life = Life {
         config,
         commands,
         status,
+        passed_over,
         waiting: VecDeque::new(),
         worker: None,
+        candidate: None,
         ready: None,
         chosen: None,
         may_restart: true,
@@ -37,9 +41,13 @@ struct Life {
     config: EngineConfig,
     commands: mpsc::UnboundedReceiver<Command>,
     status: watch::Sender<EngineStatus>,
+    /// Workers that were tried in vain.
+    passed_over: watch::Sender<Vec<PassedOver>>,
     /// Commands that ended what was going on and are to be served next.
     waiting: VecDeque<Command>,
     worker: Option<Worker>,
+    /// Which of the workers that is.
+    candidate: Option<Candidate>,
     /// The model in the worker's memory.
     ready: Option<Ready>,
     /// The model the person wants, in memory or not.
@@ -120,7 +128,13 @@ impl Life {
             }
             Command::IdleUnload(after) => self.config.idle_unload = after,
             Command::Threads(threads) => self.config.threads = threads,
+            Command::Workers(workers) => self.use_workers(workers),
         }
+    }
+
+    fn use_workers(&mut self, workers: Vec<Candidate>) {
+        self.config.workers = workers;
+        self.passed_over.send_replace(Vec::new());
     }
 
     async fn load(&mut self, chosen: Chosen, after: Option<EngineError>) -> Result<LoadedModel, EngineError> {
@@ -133,17 +147,20 @@ impl Life {
             fraction: 0.0,
             after: after.clone(),
         });
-        let loaded = self.load_into_worker(&chosen, after).await;
+        let loaded = self.load_on_the_best(&chosen, after).await;
         match &loaded {
             Ok(model) => {
-                let backend = self
-                    .worker
-                    .as_ref()
-                    .map(|worker| worker.backend.clone())
-                    .unwrap_or_default();
+                let worker = self.worker.as_ref();
+                let card = (self.candidate.as_ref()).and_then(|candidate| candidate.card.as_ref());
                 let ready = Ready {
+                    backend: worker.map(|worker| worker.backend.clone()).unwrap_or_default(),
+                    card: card.map(|card| card.name.clone()),
+                    notice: if card.is_none() {
+                        self.notice(&chosen)
+                    } else {
+                        None
+                    },
                     path,
-                    backend,
                     model: model.clone(),
                 };
                 self.ready = Some(ready.clone());
@@ -161,14 +178,72 @@ impl Life {
         loaded
     }
 
-    async fn load_into_worker(
+    /// Loads into the first worker that can. One that does not start, or whose graphics card fails, is passed over and
+    /// remembered; what is wrong with the model is wrong with it everywhere. The last worker's errors stand.
+    async fn load_on_the_best(
         &mut self,
+        chosen: &Chosen,
+        after: Option<EngineError>,
+    ) -> Result<LoadedModel, EngineError> {
+        let path = chosen.path();
+        let mut workers = self.config.workers.clone();
+        let last = workers.pop().ok_or_else(WorkerError::none)?;
+        let no_layers = chosen.card_layers == Some(0);
+        workers.retain(|worker| {
+            let without_room = no_layers && worker.card.is_some();
+            !without_room && !self.is_passed_over(worker, &path)
+        });
+        for worker in workers {
+            let loaded = self.load_into(&worker, chosen, after.clone()).await;
+            let Err(error) = &loaded else { return loaded };
+            let Some(passed) = PassedOver::of(&worker, &path, error) else {
+                return loaded;
+            };
+            self.stop_worker().await;
+            self.pass_over(passed);
+        }
+        self.load_into(&last, chosen, after).await
+    }
+
+    fn is_passed_over(&self, worker: &Candidate, model: &Path) -> bool {
+        let passed_over = self.passed_over.borrow();
+        passed_over.iter().any(|passed| passed.concerns(worker, model))
+    }
+
+    fn pass_over(&self, passed: PassedOver) {
+        let worker = passed.candidate.backend.name();
+        tracing::warn!(worker, passed.reason, "a worker is passed over");
+        self.passed_over.send_modify(|all| all.push(passed));
+    }
+
+    /// Why this model is not on the graphics card, where it could not be.
+    fn notice(&self, chosen: &Chosen) -> Option<String> {
+        let workers = &self.config.workers;
+        if chosen.card_layers == Some(0) {
+            let card = workers.iter().find_map(|worker| worker.card.as_ref())?;
+            return Some(format!(
+                "The graphics card {} has no room for this model; answering on the processor.",
+                card.name
+            ));
+        }
+        let model = &*chosen.path();
+        let passed_over = self.passed_over.borrow();
+        let mut passed =
+            (passed_over.iter()).filter(|passed| workers.iter().any(|worker| passed.concerns(worker, model)));
+        passed.find_map(PassedOver::notice)
+    }
+
+    async fn load_into(
+        &mut self,
+        candidate: &Candidate,
         chosen: &Chosen,
         after: Option<EngineError>,
     ) -> Result<LoadedModel, EngineError> {
         let id = self.next_id();
         let threads = threads_for(&chosen.files, self.config.threads);
-        let worker = self.worker.insert(Worker::start(&self.config, threads).await?);
+        let worker = Worker::start(&self.config, candidate, threads).await?;
+        self.candidate = Some(candidate.clone());
+        let worker = self.worker.insert(worker);
         worker
             .send(&Request::Load {
                 id,
@@ -257,7 +332,10 @@ impl Life {
             }
         }
         match answered {
-            Err(error @ (EngineError::Worker(_) | EngineError::Fault(Fault::Panicked { .. }))) => {
+            Err(
+                error @ (EngineError::Worker(_)
+                | EngineError::Fault(Fault::Panicked { .. } | Fault::CardFailed { .. })),
+            ) => {
                 let _ = events.send(ReplyEvent::Failed(error.clone()));
                 self.after_death(error).await;
                 Ok(())
@@ -377,11 +455,13 @@ impl Life {
                 Some(Command::Keep { done, .. }) => drop(done.send(Err(Fault::Busy.into()))),
                 Some(Command::IdleUnload(after)) => self.config.idle_unload = after,
                 Some(Command::Threads(threads)) => self.config.threads = threads,
+                Some(Command::Workers(workers)) => self.use_workers(workers),
             }
         }
     }
 
-    /// Restarts the worker with its model if that has not just been tried.
+    /// Restarts the worker with its model if that has not just been tried: then the next worker, where a graphics card may be
+    /// what it died of.
     async fn after_death(&mut self, error: EngineError) {
         tracing::error!(%error, "the worker is gone");
         let had_model = self.ready.is_some();
@@ -389,7 +469,16 @@ impl Life {
         let Some(chosen) = self.chosen.clone() else {
             return;
         };
-        if had_model && self.may_restart {
+        let on_card = self.candidate.take().filter(|worker| worker.card.is_some());
+        let passed = match on_card {
+            Some(worker) if had_model && !self.may_restart => PassedOver::of(&worker, &chosen.path(), &error),
+            _ => None,
+        };
+        let may_move = passed.is_some();
+        if let Some(passed) = passed {
+            self.pass_over(passed);
+        }
+        if had_model && (self.may_restart || may_move) {
             self.may_restart = false;
             // Its outcome is in the status.
             let _ = self.load(chosen, Some(error)).await;

@@ -15,11 +15,7 @@ const PORTION: u64 = 256;
 /// counts below follow `forward` and `forward_attn` of `models/quantized_*.rs` line by line.
 pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
     let keys_seen = tokens;
-    let tokens = if shape.reads_whole() {
-        tokens
-    } else {
-        tokens.min(PORTION)
-    };
+    let tokens = portion(shape, tokens);
     let floats = |width: u64, count: u64| product(&[tokens, width, FLOAT, count]);
     let halves = |width: u64, count: u64| product(&[tokens, width, HALF, count]);
     let hidden = |count| floats(shape.embedding, count);
@@ -80,6 +76,15 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
     ]);
 
     building_the_mask.max(attention).max(projection).max(feed_forward)
+}
+
+/// Tokens that are read at once of a prompt of so many.
+pub fn portion(shape: &Shape, tokens: u64) -> u64 {
+    if shape.reads_whole() {
+        tokens
+    } else {
+        tokens.min(PORTION)
+    }
 }
 
 /// Activations quantised for a product: `Block` in `worker/matmul` has 320 bytes for 256 numbers, and a scale; candle's

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod cards;
 mod properties;
 mod published;
 mod verdicts;

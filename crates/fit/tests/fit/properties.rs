@@ -31,7 +31,11 @@ fn level() -> impl Strategy<Value = CpuLevel> {
 }
 
 fn plan(context: u64) -> Plan<'static> {
-    Plan { context, draft: None }
+    Plan {
+        context,
+        draft: None,
+        card: None,
+    }
 }
 
 fn rank(label: Label) -> u8 {
@@ -157,12 +161,12 @@ proptest! {
         let shapes = [Shape::of(&header), Shape::estimated(&header.metadata, numbers[0])];
         for shape in shapes.into_iter().flatten() {
             for level in [CpuLevel::Baseline, CpuLevel::Amx, CpuLevel::NeonI8mm] {
-                let pair = Plan { context: numbers[2], draft: Some(&shape) };
+                let pair = Plan { context: numbers[2], draft: Some(&shape), card: None };
                 let said = verdict(&machine(numbers[3], level), Some(&odd), &shape, pair, None);
                 prop_assert!(said.memory.peak_bytes >= said.memory.weights_bytes);
                 prop_assert!(said.largest_context.is_none_or(|tokens| tokens <= shape.trained_context));
             }
         }
-        quick_label(&machine(numbers[3], CpuLevel::Amx), Built::Unknown, numbers[4], numbers[5]);
+        quick_label(&machine(numbers[3], CpuLevel::Amx), None, Built::Unknown, numbers[4], numbers[5]);
     }
 }

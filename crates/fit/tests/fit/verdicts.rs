@@ -14,6 +14,7 @@ const CONTEXT: u64 = 4096;
 const PLAIN: Plan<'static> = Plan {
     context: CONTEXT,
     draft: None,
+    card: None,
 };
 
 fn shape(name: &str) -> Shape {
@@ -95,7 +96,11 @@ fn the_parts_of_memory() {
                     &machine(64 * GB, level),
                     None,
                     &Shape::of(&header).unwrap(),
-                    Plan { context, draft: None },
+                    Plan {
+                        context,
+                        draft: None,
+                        card: None,
+                    },
                     None,
                 );
                 let memory = said.memory;
@@ -181,7 +186,11 @@ fn what_was_measured_of_the_worker_is_predicted_within_a_twentieth() {
             &machine(16 * GB, CpuLevel::Avx2),
             None,
             shape,
-            Plan { context, draft: None },
+            Plan {
+                context,
+                draft: None,
+                card: None,
+            },
             None,
         );
         let off = said.memory.peak_bytes as f64 / f64::from(peak) - 1.0;
@@ -274,6 +283,7 @@ fn a_stretched_context_stops_where_the_engine_follows_it() {
     let asked = Plan {
         context: 131_072,
         draft: None,
+        card: None,
     };
     let followed = verdict(&machine, None, &shape("Llama 3.1 8B"), asked, None);
     assert_eq!((followed.context, followed.reason), (131_072, None));
@@ -328,20 +338,33 @@ fn a_shape_from_the_size_alone_comes_near_the_exact_one() {
 fn a_search_result_is_judged_by_its_parameters() {
     let computer = machine(16 * GB, CpuLevel::Avx2);
     assert_eq!(
-        quick_label(&computer, Built::Architecture("qwen3"), 4_000_000_000, CONTEXT),
+        quick_label(
+            &computer,
+            None,
+            Built::Architecture("qwen3"),
+            4_000_000_000,
+            CONTEXT
+        ),
         Label::Fits
     );
     assert_eq!(
-        quick_label(&computer, Built::Unknown, 32_000_000_000, CONTEXT),
+        quick_label(&computer, None, Built::Unknown, 32_000_000_000, CONTEXT),
         Label::TooBig
     );
     assert_eq!(
-        quick_label(&computer, Built::Architecture("cohere2"), 1_000_000_000, CONTEXT),
+        quick_label(
+            &computer,
+            None,
+            Built::Architecture("cohere2"),
+            1_000_000_000,
+            CONTEXT
+        ),
         Label::EngineCannot
     );
     assert_eq!(
         quick_label(
             &computer,
+            None,
             Built::Class("Gemma3ForCausalLM"),
             1_000_000_000,
             CONTEXT
@@ -349,7 +372,7 @@ fn a_search_result_is_judged_by_its_parameters() {
         Label::Fits
     );
     assert_eq!(
-        quick_label(&computer, Built::Class("BertModel"), 1_000_000_000, CONTEXT),
+        quick_label(&computer, None, Built::Class("BertModel"), 1_000_000_000, CONTEXT),
         Label::EngineCannot
     );
     let published = 4_920_000_000_f64;

@@ -62,6 +62,7 @@ fn seen(device: &Device<'_>) -> NvmlSeen {
             .ok()
             .map(|pci| format!("{:04x}:{:02x}:{:02x}.0", pci.domain, pci.bus, pci.device)),
         name: device.name().unwrap_or_default(),
+        id: device.uuid().ok(),
         memory: match device.memory_info() {
             Ok(memory) => NvmlMemory::Known {
                 total_bytes: memory.total,

@@ -48,6 +48,14 @@ export function gpuWords({ name, memory }: Gpu): string {
   }
 }
 
+/** What models compute on here. */
+export function computeWords({ card, cards }: ThisComputer): string {
+  if (card !== null) return `Models compute on ${card} as far as they find room there.`;
+  return cards.length > 0
+    ? "Models compute on the processor."
+    : "This Hearth has no engine for it: models compute on the processor.";
+}
+
 export const diskWords = ({ totalBytes, freeBytes }: Disk) =>
   `${fileSize(freeBytes)} free of ${fileSize(totalBytes)}`;
 

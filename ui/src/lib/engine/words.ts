@@ -1,6 +1,7 @@
 // How the engine's state reads. The window shows these words at all times.
 import type { EngineState } from "../backend/bindings/EngineState";
 import type { ErrorReport } from "../backend/bindings/ErrorReport";
+import type { RunsOn } from "../backend/bindings/RunsOn";
 
 const percent = (fraction: number) => `${Math.floor(Math.min(1, Math.max(0, fraction)) * 100)} %`;
 
@@ -25,7 +26,7 @@ export function engineWords(engine: EngineState): string {
     case "loading":
       return `${engine.after ? "Starting again" : "Loading"} ${percent(engine.fraction)}`;
     case "ready":
-      return "Ready";
+      return readyWords(engine.on);
     case "answering":
       return engine.tokensPerSecond === null
         ? "Reading your question…"
@@ -37,6 +38,12 @@ export function engineWords(engine: EngineState): string {
     case "failed":
       return failedWords(engine);
   }
+}
+
+/** The processor is only worth a word where it should have been the graphics card. */
+function readyWords({ card, notice }: RunsOn): string {
+  if (card !== null) return "Ready on the graphics card";
+  return notice ? "Ready on the processor" : "Ready";
 }
 
 function failedWords(engine: Extract<EngineState, { state: "failed" }>): string {

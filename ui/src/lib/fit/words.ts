@@ -1,6 +1,8 @@
 // A verdict in words. The word of the label first, then what it means for a person.
+import type { CardShare } from "../backend/bindings/CardShare";
 import type { Label } from "../backend/bindings/Label";
 import type { Verdict } from "../backend/bindings/Verdict";
+import { layersWords } from "../engine/on";
 import { memorySize, pace, pages, tokens, wordsPerSecond } from "../figures/figures";
 import { reasonWords } from "./reasons";
 
@@ -31,7 +33,15 @@ export function headline(verdict: Verdict, reason: string | null = null): string
   }
 }
 
-function running({ decode }: Verdict): string {
+/** What of a model lies on the graphics card. */
+export const cardWords = ({ name, layers, ofLayers, bytes, usableBytes }: CardShare) =>
+  `${layersWords(layers, ofLayers)}, ${memorySize(bytes)} of the ${memorySize(usableBytes)} free on ${name}`;
+
+function running({ card, decode }: Verdict): string {
+  if (!decode && card) {
+    const there = card.layers < card.ofLayers ? "partly on the graphics card" : "on the graphics card";
+    return `Runs ${there}; how fast is known once it has answered`;
+  }
   if (!decode) return "Runs here; how fast is known once this computer is measured";
   const { tokensPerSecond } = decode;
   const words = wordsPerSecond(tokensPerSecond);

@@ -16,4 +16,8 @@ vendor: string,
 /**
  * Where its memory is, and how much.
  */
-memory: GpuMemory, };
+memory: GpuMemory, 
+/**
+ * What CUDA tells it from others by; `None` where its driver does not tell, and for other makers'.
+ */
+id: string | null, };

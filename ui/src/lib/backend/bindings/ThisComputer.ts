@@ -24,6 +24,14 @@ measuring: boolean,
  */
 usableBytes: number, 
 /**
+ * The graphics cards that models can compute on here, by name, the best first: those that this Hearth has a worker for.
+ */
+cards: Array<string>, 
+/**
+ * The one that they are loaded to now; `None`: the processor computes.
+ */
+card: string | null, 
+/**
  * The class of model it runs; `None` where memory is too short for any.
  */
 runsWell: RunsWell | null, };
