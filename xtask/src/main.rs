@@ -4,6 +4,7 @@ mod bench;
 mod bindings;
 mod build;
 mod command;
+mod dist;
 mod fingerprint;
 mod freshness;
 mod packages;
@@ -54,6 +55,8 @@ enum Task {
     Test(test::TestOptions),
     /// Check the architecture's invariants.
     Tidy,
+    /// Make what is handed to people: installers with a worker for every backend, and the terminal's program.
+    Dist(dist::DistOptions),
     /// Measure, and print a table.
     Bench(bench::BenchArguments),
     /// Write the interface's TypeScript types anew from the Rust ones.
@@ -85,6 +88,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Run { arguments, .. } => build::run_app(&project, &arguments),
         Task::Test(options) => return test::run(&project, &options),
         Task::Tidy => tidy::run(&project),
+        Task::Dist(options) => dist::run(&project, &options),
         Task::Bench(arguments) => bench::run(&project, arguments),
         Task::Bindings => bindings::run(&project),
         Task::Sqlx => sqlx::run(&project),

@@ -24,15 +24,44 @@ pub fn build(project: &Project) -> Result<PathBuf> {
     Ok(built)
 }
 
+/// A worker where Tauri takes sidecars from.
+pub struct Installed {
+    /// Its program as it was built.
+    pub program: PathBuf,
+    /// What Tauri's configuration calls it: its path without the target triple that ends its name there.
+    pub sidecar: String,
+}
+
 /// Builds the worker and copies it to where Tauri takes sidecars from: it must be there before the
 /// app compiles, whose build script copies it beside the app's own executable.
-pub fn install(project: &Project) -> Result<()> {
+pub fn install(project: &Project) -> Result<Installed> {
     let built = build(project)?;
-    let name = format!("{NAME}-{}{}", host_triple()?, std::env::consts::EXE_SUFFIX);
-    copy_if_different(
-        &built,
-        &project.root.join("src-tauri").join("binaries").join(name),
-    )
+    place(project, built, NAME)
+}
+
+/// The same for a worker of another backend, which the engine finds by its name. It has a target folder of its own, so that
+/// neither build undoes the other.
+pub fn install_for(project: &Project, backend: &str, features: &str) -> Result<Installed> {
+    let own = Project {
+        target: project.target.join(backend),
+        ..project.clone()
+    };
+    let mut cargo = command::cargo(&own, &project.worker());
+    command::run(cargo.args(["build", "--release", "--locked", "--features", features]))?;
+    let name = format!("{NAME}-{backend}");
+    let program = own.executable("release", &name);
+    copy_if_different(&own.executable("release", NAME), &program)?;
+    place(project, program, &name)
+}
+
+fn place(project: &Project, program: PathBuf, name: &str) -> Result<Installed> {
+    let binaries = project.root.join("src-tauri").join("binaries");
+    let file = format!("{name}-{}{}", host_triple()?, std::env::consts::EXE_SUFFIX);
+    copy_if_different(&program, &binaries.join(file))?;
+    Ok(Installed {
+        program,
+        sidecar: format!("src-tauri/binaries/{name}"),
+    })
 }
 
 /// The target triple this machine's rustc builds for by default.

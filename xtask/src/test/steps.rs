@@ -92,7 +92,7 @@ impl Step {
             Self::UiCheck => command::run(command::npm(project).args(["run", "check"])),
             Self::UiTest => command::run(command::npm(project).args(["run", "test"])),
             Self::UiBuild => ui::build(project),
-            Self::Worker => worker::install(project),
+            Self::Worker => worker::install(project).map(drop),
             Self::WorkerTest => worker_tests(project, long || models),
             Self::Clippy => clippy(project),
             Self::Rust => rust_tests(project, long),
