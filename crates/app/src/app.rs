@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hearth_engine::{Engine, EngineConfig, EngineStatus};
+use hearth_machine::Machine;
 use hearth_store::{Chat, ModelRecord, Store};
 use serde::Serialize;
 use tokio::sync::{RwLock, broadcast};
@@ -41,6 +42,8 @@ pub struct AppConfig {
     pub hub_cache: Option<PathBuf>,
     /// The Hub's address; `None`: `HF_ENDPOINT`, or huggingface.co.
     pub hub_endpoint: Option<String>,
+    /// What this computer is taken for; `None`: what it is.
+    pub computer: Option<Machine>,
 }
 
 impl AppConfig {
@@ -54,6 +57,7 @@ impl AppConfig {
             suggestions: std::env::var_os("HEARTH_SUGGESTIONS").map(PathBuf::from),
             hub_cache: None,
             hub_endpoint: None,
+            computer: None,
         }
     }
 }

@@ -128,8 +128,9 @@ impl App {
     /// What this computer has now, the memory of the loaded model counted as free: another model takes its place.
     pub(crate) async fn machine(&self) -> Machine {
         let seen = lock(&self.computer.seen).clone();
-        let mut machine = match seen {
-            Some((at, machine)) if at.elapsed() < FRESH => machine,
+        let mut machine = match (self.config.computer.clone(), seen) {
+            (Some(machine), _) => machine,
+            (None, Some((at, machine))) if at.elapsed() < FRESH => machine,
             _ => {
                 let look = tokio::task::spawn_blocking(hearth_machine::look);
                 // Looking does not panic; if it did, looking on this thread tells where.

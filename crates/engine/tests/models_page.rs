@@ -11,9 +11,24 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use hearth_engine::Backend;
 use hearth_engine::protocol::Quantisation;
 use hearth_engine::support::safetensors::{CLASSES, FAILS};
 use hearth_engine::support::{ARCHITECTURES, COMPARED, TENSOR_TYPES};
+
+/// What anybody has seen of a backend.
+fn tried(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Cpu => "runs; everything below was tried with it, on x86-64 with AVX2 and AVX-512",
+        Backend::Cuda => CUDA,
+        Backend::Metal => "untried: neither compiled nor run",
+        Backend::Accelerate => "untried: neither compiled nor run",
+        Backend::Mkl => "untried: neither compiled nor run",
+    }
+}
+
+/// Whoever runs it writes here what came of it.
+const CUDA: &str = "untried: its Rust was checked against CUDA 13.0, without flash attention; it was not run";
 
 fn page() -> String {
     let mut page = String::from(
@@ -21,8 +36,16 @@ fn page() -> String {
          (`crates/engine/src/support.rs` and `support/safetensors.rs`; see `crates/engine/tests/models_page.rs`). What is not \
          on it is refused in a sentence.\n\n*Compared* means that a tiny model of the family answers as transformers does, logit \
          by logit and token by token, in `worker/src/families.rs`: on the processor, in 32 bits, at Q8_0 (at every level with \
-         `cargo xtask test --models`), and in two parts where tokens can be taken back.\n\nOn graphics cards nothing was tried: the worker is built for processors.\n\n",
+         `cargo xtask test --models`), and in two parts where tokens can be taken back.\n\n",
     );
+    page += "## What they run on\n\n| backend | program | what was done with it |\n| --- | --- | --- |\n";
+    for backend in Backend::ALL {
+        let program = backend.program(Path::new("hearth-worker"));
+        let program = program.file_stem().unwrap().to_string_lossy();
+        writeln!(page, "| {} | {program} | {} |", backend.name(), tried(backend)).unwrap();
+    }
+    page +=
+        "\nNo family was run on a graphics card: what stands below of processors is only expected there.\n\n";
     page += "## GGUF\n\n| architecture | processor | compared |\n| --- | --- | --- |\n";
     for architecture in ARCHITECTURES {
         let compared = if COMPARED.contains(&architecture) {

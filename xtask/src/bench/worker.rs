@@ -26,7 +26,8 @@ impl Worker {
     /// Starts the process and waits for its hello.
     pub fn start(config: &EngineConfig) -> Result<Self> {
         let threads = config.threads.to_string();
-        let mut child = Command::new(&config.worker)
+        let program = &config.workers.last().context("no worker is named")?.program;
+        let mut child = Command::new(program)
             // What the app's supervisor sets.
             .env("HF_HOME", &config.home)
             .env("HF_HUB_OFFLINE", "1")
@@ -36,7 +37,7 @@ impl Worker {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("cannot start {}", config.worker.display()))?;
+            .with_context(|| format!("cannot start {}", program.display()))?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             bail!("the worker has no pipes");
         };

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod cards;
 mod safetensors;
 mod speculation;
 mod uqff;
@@ -35,6 +36,10 @@ impl Home {
     }
 
     async fn open(&self) -> App {
+        App::open(self.config()).await
+    }
+
+    fn config(&self) -> AppConfig {
         let tests = std::env::current_exe().unwrap();
         let worker = tests
             .parent()
@@ -46,13 +51,12 @@ impl Home {
             worker.display()
         );
         let built_in_model = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/bard-Q8_0.gguf");
-        App::open(AppConfig {
+        AppConfig {
             hub_cache: Some(self.folder.path().join("hub")),
             // Nothing listens there: these tests are about what works without the Hub.
             hub_endpoint: Some("http://127.0.0.1:9".to_owned()),
             ..AppConfig::new(self.folder.path().join("data"), worker, built_in_model)
-        })
-        .await
+        }
     }
 
     /// An app that has opened a model which says `script`.
