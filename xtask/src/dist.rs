@@ -77,12 +77,10 @@ pub fn run(project: &Project, options: &DistOptions) -> Result<()> {
     }
 
     let folder = project.target.join("dist");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-    }
+    empty(&folder)?;
     bundle(project, options, &workers, &folder)?;
     terminal(project, options, &workers, &folder.join("terminal"))?;
-    list(&folder, &left_out)
+    list(&folder, &left_out, options.bundles.is_none())
 }
 
 /// The window's installers. Workers lie beside the app's program, where Tauri puts sidecars.
@@ -102,14 +100,17 @@ fn bundle(project: &Project, options: &DistOptions, workers: &[worker::Installed
     if options.debug {
         node.arg("--debug");
     }
-    command::run(node.args(["--", "--locked"]))?;
     let made = project.target.join(options.profile()).join("bundle");
-    for kind in fs::read_dir(&made).with_context(|| format!("Tauri made nothing in {}", made.display()))? {
-        let kind = kind?;
-        let is_wanted =
-            |wanted: &str| kind.file_name() == wanted || wanted == "app" && kind.file_name() == "macos";
-        if options.bundles().split(',').any(is_wanted) {
-            copy_into(&kind.path(), to)?;
+    empty(&made)?;
+    command::run(node.args(["--", "--locked"]))?;
+    // A folder for each kind: installers, and what they were made of. Only a Mac's app is a folder itself.
+    for kind in entries(&made)? {
+        for made in entries(&kind)? {
+            if made.is_file() {
+                copy(&made, to)?;
+            } else if made.extension().is_some_and(|end| end == "app") {
+                copy_folder(&made, to)?;
+            }
         }
     }
     Ok(())
@@ -137,11 +138,9 @@ fn terminal(
     copy(&project.root.join("models/bard-Q8_0.gguf"), &models)
 }
 
-fn list(folder: &Path, left_out: &[(Backend, &str)]) -> Result<()> {
+fn list(folder: &Path, left_out: &[(Backend, &str)], usual_bundles: bool) -> Result<()> {
     println!("\n{}", folder.display());
-    let mut files = crate::fingerprint::files(folder, &[])?;
-    files.sort();
-    for file in files {
+    for file in crate::fingerprint::files(folder, &[])? {
         let megabytes = fs::metadata(&file)?.len() as f64 / 1e6;
         let name = file.strip_prefix(folder).unwrap_or(&file);
         println!("  {megabytes:>8.1} MB  {}", name.display());
@@ -149,7 +148,7 @@ fn list(folder: &Path, left_out: &[(Backend, &str)]) -> Result<()> {
     for (backend, lack) in left_out {
         println!("Left out: the worker for {}: {lack}.", backend.name());
     }
-    if cfg!(target_os = "linux") {
+    if cfg!(target_os = "linux") && usual_bundles {
         println!(
             "Left out: an AppImage, for which Tauri downloads tools; ask for it with --bundles appimage."
         );
@@ -157,15 +156,28 @@ fn list(folder: &Path, left_out: &[(Backend, &str)]) -> Result<()> {
     Ok(())
 }
 
-/// Copies what lies in a folder, folders and all.
-fn copy_into(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
-    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-        let path: PathBuf = entry?.path();
+/// An empty folder, whatever was there.
+fn empty(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    entries.map(|entry| Ok(entry?.path())).collect()
+}
+
+/// Copies a folder into another.
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    let to = to.join(from.file_name().unwrap_or_default());
+    fs::create_dir_all(&to).with_context(|| format!("cannot create {}", to.display()))?;
+    for path in entries(from)? {
         if path.is_dir() {
-            copy_into(&path, &to.join(path.file_name().unwrap_or_default()))?;
+            copy_folder(&path, &to)?;
         } else {
-            copy(&path, to)?;
+            copy(&path, &to)?;
         }
     }
     Ok(())
@@ -212,10 +224,10 @@ mod tests {
     #[test]
     fn folders_are_copied_with_what_is_in_them() {
         let folder = tempfile::tempdir().unwrap();
-        let (from, to) = (folder.path().join("macos"), folder.path().join("dist"));
-        fs::create_dir_all(from.join("Hearth.app/Contents")).unwrap();
-        fs::write(from.join("Hearth.app/Contents/Info.plist"), "one").unwrap();
-        copy_into(&from, &to).unwrap();
+        let (from, to) = (folder.path().join("Hearth.app"), folder.path().join("dist"));
+        fs::create_dir_all(from.join("Contents")).unwrap();
+        fs::write(from.join("Contents/Info.plist"), "one").unwrap();
+        copy_folder(&from, &to).unwrap();
         assert_eq!(
             fs::read_to_string(to.join("Hearth.app/Contents/Info.plist")).unwrap(),
             "one"

@@ -16,19 +16,17 @@ use hearth_engine::protocol::Quantisation;
 use hearth_engine::support::safetensors::{CLASSES, FAILS};
 use hearth_engine::support::{ARCHITECTURES, COMPARED, TENSOR_TYPES};
 
-/// What anybody has seen of a backend.
+/// What anybody has seen of a backend. Whoever runs one writes here what came of it.
 fn tried(backend: Backend) -> &'static str {
     match backend {
-        Backend::Cpu => "runs; everything below was tried with it, on x86-64 with AVX2 and AVX-512",
-        Backend::Cuda => CUDA,
-        Backend::Metal => "untried: neither compiled nor run",
-        Backend::Accelerate => "untried: neither compiled nor run",
-        Backend::Mkl => "untried: neither compiled nor run",
+        Backend::Cpu => "runs: everything below was tried with it, on x86-64 with AVX2 and AVX-512",
+        Backend::Cuda => {
+            "not run; its Rust was checked against CUDA 13.0, without flash attention, whose kernels need a download"
+        }
+        Backend::Metal | Backend::Accelerate => "not run, and not compiled",
+        Backend::Mkl => "not run; its Rust was checked, without the library",
     }
 }
-
-/// Whoever runs it writes here what came of it.
-const CUDA: &str = "untried: its Rust was checked against CUDA 13.0, without flash attention; it was not run";
 
 fn page() -> String {
     let mut page = String::from(
