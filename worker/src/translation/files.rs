@@ -1,7 +1,6 @@
 //! The tensors of a GGUF file, or of the parts of one, read when they are asked for.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
 
@@ -9,14 +8,14 @@ use anyhow::{Context, Result, bail};
 use candle_core::quantized::QTensor;
 use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
 use candle_core::{Device, Tensor};
-use mistralrs_core::read_in_place;
+use mistralrs_core::{ParallelFile, read_in_place};
 use parking_lot::Mutex;
 
 /// Bytes of a header that are asked for at a time.
 const CHUNK: usize = 1 << 20;
 
 struct Part {
-    reader: Mutex<BufReader<File>>,
+    reader: Mutex<BufReader<ParallelFile>>,
     content: Content,
 }
 
@@ -34,7 +33,8 @@ impl Files {
         let mut parts = Vec::new();
         let mut tensors = HashMap::new();
         for path in paths {
-            let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            let file =
+                ParallelFile::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
             let mut reader = BufReader::with_capacity(CHUNK, file);
             let content = Content::read(&mut reader)?;
             tensors.extend(
