@@ -123,7 +123,7 @@ fn change(architecture: &str, config: &Value, name: String, tensor: Tensor) -> R
             names
                 .into_iter()
                 .zip(halves)
-                .map(|(name, half)| Ok((name, half.copy()?)))
+                .map(|(name, half)| Ok((name, half.force_contiguous()?)))
                 .collect()
         }
         "qwen35" | "qwen35moe" => qwen35(config, name, tensor),
@@ -181,7 +181,7 @@ fn qwen35(config: &Value, name: String, tensor: Tensor) -> Result<Vec<(String, T
             return names
                 .into_iter()
                 .zip(halves)
-                .map(|(name, half)| Ok((name, half.copy()?)))
+                .map(|(name, half)| Ok((name, half.force_contiguous()?)))
                 .collect();
         }
         _ if name.ends_with("experts.down_proj") => {
