@@ -251,7 +251,7 @@ mod tests {
     fn every_size_of_memory_has_its_models() {
         let mut before = 0;
         for gigabytes in [8, 16, 32, 64] {
-            let fit = StartingList::read(None).that_fit(&computer(gigabytes), None);
+            let fit = StartingList::read(None).that_fit(&computer(gigabytes), None, None);
             let largest = fit.iter().map(|model| model.size_bytes).max().unwrap_or_default();
             assert!(
                 largest > before,

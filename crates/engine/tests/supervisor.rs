@@ -288,7 +288,7 @@ async fn a_question_asked_while_a_model_is_kept_is_answered_after_it() {
     let engine = stage.engine();
     engine.load(Chosen::files(vec![stage.model()])).await.unwrap();
     let (progress, mut told) = mpsc::unbounded_channel();
-    let keep = engine.keep(stage.folder.path().join("kept"), progress);
+    let keep = engine.keep(stage.path("kept"), progress);
     let ask = async {
         assert!(told.recv().await.is_some(), "it has begun");
         to_the_end(engine.generate(question("How many?"))).await
@@ -308,7 +308,7 @@ async fn who_stops_waiting_for_a_model_to_be_kept_stops_it() {
     engine.load(Chosen::files(vec![stage.model()])).await.unwrap();
     let (progress, mut told) = mpsc::unbounded_channel();
     {
-        let keep = engine.keep(stage.folder.path().join("kept"), progress);
+        let keep = engine.keep(stage.path("kept"), progress);
         tokio::pin!(keep);
         tokio::select! {
             kept = &mut keep => panic!("it was kept: {kept:?}"),
@@ -330,7 +330,7 @@ async fn a_death_while_a_model_is_kept_is_told_and_the_model_loaded_again() {
     let engine = stage.engine();
     engine.load(Chosen::files(vec![stage.model()])).await.unwrap();
     let (progress, _told) = mpsc::unbounded_channel();
-    let kept = engine.keep(stage.folder.path().join("kept"), progress).await;
+    let kept = engine.keep(stage.path("kept"), progress).await;
     let error = kept.unwrap_err();
     assert!(
         matches!(error, EngineError::Worker(WorkerError::Died { .. })),

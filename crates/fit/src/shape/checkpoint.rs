@@ -198,6 +198,7 @@ fn mxfp4(tensor: &Tensor) -> Option<Matrices> {
     Some(Matrices {
         role: Role::Expert,
         tensor_type,
+        halves: false,
         tiled: false,
         weights,
         bytes: tensor_type.bytes(weights).unwrap_or(u64::MAX),
@@ -270,6 +271,7 @@ mod tests {
                 tensor("gate_up_proj_scales", Dtype::U8, &[32, 5760, 90], 16_588_800),
                 tensor("gate_up_proj_bias", Dtype::BF16, &[32, 5760], 368_640),
             ],
+            layers: Vec::new(),
             tokens: None,
             has_template: true,
         };
