@@ -94,11 +94,7 @@ pub async fn load(id: RequestId, chosen: Chosen, outbox: &Outbox) -> Result<(Mod
         let template = pipeline
             .get_chat_template()
             .and_then(|files| Template::of(&files));
-        (
-            pipeline.get_metadata(),
-            pipeline.tokenizer(),
-            template,
-        )
+        (pipeline.get_metadata(), pipeline.tokenizer(), template)
     };
     let trained_context = metadata.max_seq_len;
     let tokenizer = tokenizer.ok_or_else(|| missing("tokenizer"))?;

@@ -133,8 +133,9 @@ impl ChatPipeline {
         let shared = common(self.target.read(), text);
         let lost = self.target.read().len() - shared;
         let kept = self.shelf.recall(text, shared);
-        if lost > shared || (kept.is_some() && lost > 0) {
-            // Another chat, or nearly: it may be asked for again.
+        let is_another = lost > shared && shared + 1 < text.len();
+        if is_another || (kept.is_some() && lost > 0) {
+            // It may be asked for again. The same question is not another chat, however long its answer was.
             let memory = self.target.take()?;
             self.shelf.keep(memory);
         }

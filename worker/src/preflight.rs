@@ -26,10 +26,10 @@ impl Checked {
         }
     }
 
-    /// What a model is made from whose weights are quantised while they are read, if they are to be.
+    /// What a model is made from whose weights are quantised while they are read, if it can be kept as UQFF.
     pub fn source(&self, level: Quantisation) -> Option<Source> {
         match self {
-            Self::Safetensors(model, class) if model.layers.is_empty() => Some(Source {
+            Self::Safetensors(model, class) if model.layers.is_empty() && class.reads_uqff => Some(Source {
                 files: model.files.clone(),
                 left_out: class.left_out(&model.config),
                 level,

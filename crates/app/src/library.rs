@@ -351,7 +351,9 @@ impl App {
         let level = fitted.as_ref().and_then(|fitted| fitted.quantisation);
         let measured = self.measured(&model_key(record), Some(record.path())).await;
         let speculation = self.speculation_of(record, all).await;
-        let quantised_copy = self.quantised_copy(record, level, shape).await;
+        let can_be_kept = fitted.as_ref().is_some_and(|fitted| fitted.can_be_kept);
+        let level_to_keep = level.filter(|_| can_be_kept);
+        let quantised_copy = self.quantised_copy(record, level_to_keep, shape).await;
         LibraryEntry {
             quantisation: level
                 .map(|level| level.name().to_owned())

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hearth_engine::EngineError;
 use hearth_engine::protocol::{Fault, Quantisation};
+use hearth_engine::support::safetensors::check_config;
 use hearth_fit::{Label, Plan, Reason, Shape, verdict};
 use hearth_gguf::{Header, ShardName, shard_name};
 use hearth_machine::{Gpu, Machine};
@@ -27,6 +28,8 @@ pub(crate) struct Fitted {
     pub quantisation: Option<Quantisation>,
     /// What it takes.
     pub shape: Shape,
+    /// Whether it can be kept as it was quantised.
+    pub can_be_kept: bool,
 }
 
 impl Contents {
@@ -46,20 +49,27 @@ impl Contents {
                 return Ok(Fitted {
                     quantisation: None,
                     shape: Shape::of(header)?,
+                    can_be_kept: false,
                 });
             }
             Self::Safetensors(model) if !model.layers.is_empty() => {
                 return Ok(Fitted {
                     quantisation: None,
                     shape: Shape::of_checkpoint(model, None)?,
+                    can_be_kept: false,
                 });
             }
             Self::Safetensors(model) => model,
         };
+        let can_be_kept = check_config(&model.config).is_ok_and(|class| class.reads_uqff);
         let fit = |level| {
             let quantisation = Some(level);
             let shape = Shape::of_checkpoint(model, quantisation)?;
-            Ok(Fitted { quantisation, shape })
+            Ok(Fitted {
+                quantisation,
+                shape,
+                can_be_kept,
+            })
         };
         if let Some(chosen) = chosen {
             return fit(chosen);

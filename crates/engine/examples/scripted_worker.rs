@@ -48,7 +48,7 @@ fn main() {
                     detail: "a script has no speed".to_owned(),
                 },
             }),
-            Request::Keep { id, .. } => keep(&behaviour, id, &requests),
+            Request::Keep { id, .. } => keep(behaviour, id, &requests),
             Request::Cancel { .. } => {}
         }
     }

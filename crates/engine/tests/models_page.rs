@@ -61,6 +61,12 @@ fn page() -> String {
     for (class, family, why) in FAILS {
         writeln!(page, "| {class} | {family} | fails, because {why} | |").unwrap();
     }
+    let unread: Vec<&str> = CLASSES
+        .iter()
+        .filter(|class| !class.reads_uqff)
+        .map(|class| class.name)
+        .collect();
+    let unread = unread.join(" and ");
     let levels = Quantisation::ALL.map(Quantisation::name).join(", ");
     writeln!(
         page,
@@ -70,7 +76,7 @@ fn page() -> String {
          mistral.rs' own files: one or several of quantised layers (`q4k-0.uqff`), `residual.safetensors` with the rest, and the \
          files beside them. Versions up to 0.2. Layers of GGUF's types above and plain ones; those of HQQ, AFQ, FP8, F8Q8 and MXFP4 \
          are refused. *Compared*: each class is kept as UQFF at Q8_0 and answers from it as before, to the last bit but for \
-         rounding.\n\nA model of safetensors can be kept so by Hearth: the next load has only to read."
+         rounding; {unread}, which mistral.rs does not read back, are refused.\n\nA model of safetensors can be kept so by Hearth: the next load has only to read."
     )
     .unwrap();
     page

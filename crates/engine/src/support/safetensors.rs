@@ -20,6 +20,8 @@ pub struct Class {
     stretched: &'static [&'static str],
     /// Whether it reads the base of the positions from `rope_parameters`, where transformers 5 writes it.
     reads_parameters: bool,
+    /// Whether mistral.rs reads back what it writes of it as UQFF.
+    pub reads_uqff: bool,
     /// How its weights are quantised in the files, where mistral.rs reads them in no other way.
     quantised: Option<&'static str>,
 }
@@ -31,6 +33,7 @@ const fn text(name: &'static str, family: &'static str) -> Class {
         sees: false,
         stretched: &[],
         reads_parameters: false,
+        reads_uqff: true,
         quantised: None,
     }
 }
@@ -50,6 +53,13 @@ impl Class {
     const fn reading_parameters(self) -> Self {
         Self {
             reads_parameters: true,
+            ..self
+        }
+    }
+
+    const fn without_uqff(self) -> Self {
+        Self {
+            reads_uqff: false,
             ..self
         }
     }
@@ -147,10 +157,13 @@ pub const CLASSES: [Class; 19] = [
     text("Starcoder2ForCausalLM", "starcoder2"),
     text("GptOssForCausalLM", "gpt_oss")
         .stretched(&["yarn"])
-        .quantised("mxfp4"),
+        .quantised("mxfp4")
+        .without_uqff(),
     sees("Gemma3ForCausalLM", "gemma3").stretched(&["linear"]),
     sees("Gemma3ForConditionalGeneration", "gemma3").stretched(&["linear"]),
-    sees("Gemma4ForConditionalGeneration", "gemma4").reading_parameters(),
+    sees("Gemma4ForConditionalGeneration", "gemma4")
+        .reading_parameters()
+        .without_uqff(),
     sees("Mistral3ForConditionalGeneration", "mistral3"),
     sees("Qwen3_5ForConditionalGeneration", "qwen3_5").reading_parameters(),
     sees("Qwen3_5MoeForConditionalGeneration", "qwen3_5_moe").reading_parameters(),
@@ -234,6 +247,12 @@ pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
     }
     let apart = model.config.get("tie_word_embeddings").and_then(Value::as_bool) == Some(false);
     if !model.layers.is_empty() {
+        if !class.reads_uqff {
+            return Err(Unsupported::Misfit {
+                detail: "the engine does not read its class from UQFF; load the model that it was made from"
+                    .to_owned(),
+            });
+        }
         layers(model, size)?;
         let is_there = |part: &str| model.tensors.iter().any(|tensor| tensor.name.contains(part));
         let left_out = class.left_out(&model.config);
