@@ -39,7 +39,7 @@ pub struct Activations {
 }
 
 impl Activations {
-    /// Takes rows of `columns` numbers, a multiple of 256. Every row is taken for itself, so that what comes of it does not
+    /// Takes rows of `columns` numbers, which zeros fill up to a multiple of 256. Every row is taken for itself, so that what comes of it does not
     /// depend on its company. `parallel` calls the function it is given with each number below the one it is given.
     pub fn new(
         rows: &[f32],
@@ -47,8 +47,8 @@ impl Activations {
         order: Order,
         parallel: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
     ) -> Self {
-        let mut blocks = vec![ZERO; rows.len() / BLOCK];
-        let width = columns / BLOCK;
+        let width = columns.div_ceil(BLOCK);
+        let mut blocks = vec![ZERO; rows.len() / columns.max(1) * width];
         let mut scales = vec![0.0; blocks.len()];
         let (start, first_scale) = (
             AtomicPtr::new(blocks.as_mut_ptr()),
@@ -56,9 +56,9 @@ impl Activations {
         );
         let row = |index: usize| {
             let numbers = &rows[index * columns..(index + 1) * columns];
-            for (place, numbers) in numbers.as_chunks::<BLOCK>().0.iter().enumerate() {
+            let write = |place: usize, numbers: &[f32; BLOCK]| {
                 let place = index * width + place;
-                // SAFETY: every index is given once, so that every block is written once; there are rows.len() / BLOCK.
+                // SAFETY: every index is given once, so that every block is written once; there are `width` for each.
                 unsafe {
                     let block = &mut *start.load(Ordering::Relaxed).add(place);
                     *first_scale.load(Ordering::Relaxed).add(place) = quantise(numbers, block);
@@ -66,6 +66,15 @@ impl Activations {
                         block.bytes = in_groups(&block.bytes);
                     }
                 }
+            };
+            let (whole, rest) = numbers.as_chunks::<BLOCK>();
+            for (place, numbers) in whole.iter().enumerate() {
+                write(place, numbers);
+            }
+            if !rest.is_empty() {
+                let mut numbers = [0.0; BLOCK];
+                numbers[..rest.len()].copy_from_slice(rest);
+                write(whole.len(), &numbers);
             }
         };
         match rows.len() / columns.max(1) {

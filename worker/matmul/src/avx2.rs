@@ -4,7 +4,9 @@ use core::arch::x86_64::*;
 
 use crate::activations::{Block, Order};
 use crate::blocks::{Kind, scales_and_minima};
-use crate::kernels::{eight_of, fetch, for_rows, half, kernel, kernels_of, load16, load32, sums_of_32};
+use crate::kernels::{
+    eight_of, fetch, filled_up, for_rows, half, kernel, kernels_of, load16, load32, sums_of_32,
+};
 use crate::multiply::{Acts, Kernels, PANEL, PIECE, Products};
 use crate::packed::{Eight, Many, ManyKernel, packing};
 

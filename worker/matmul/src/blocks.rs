@@ -15,6 +15,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Weights that a row's length is a multiple of.
+    #[must_use]
+    pub fn weights(self) -> usize {
+        match self {
+            Self::Q4K | Self::Q5K | Self::Q6K => 256,
+            Self::Q8_0 => 32,
+        }
+    }
+
     /// Bytes of 256 weights.
     #[must_use]
     pub fn bytes(self) -> usize {

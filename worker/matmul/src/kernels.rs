@@ -19,7 +19,7 @@ macro_rules! kernel {
             out: &mut Products,
         ) {
             for (row, weights) in weights.chunks(row_bytes).take(PIECE).enumerate() {
-                let blocks = weights[..bytes].as_chunks::<{ $bytes }>().0;
+                let (blocks, rest) = weights[..bytes].as_chunks::<{ $bytes }>();
                 for (index, panel) in blocks.chunks(PANEL).enumerate() {
                     let mut totals = [$zero(); ROWS];
                     for (place, block) in panel.iter().enumerate() {
@@ -27,6 +27,12 @@ macro_rules! kernel {
                         // SAFETY: a row of activations has as many blocks from here on as one of weights.
                         unsafe { $add(&mut totals, acts, index * PANEL + place, block) };
                     }
+                    finish(totals, row, out);
+                }
+                if !rest.is_empty() {
+                    let mut totals = [$zero(); ROWS];
+                    // SAFETY: activations have one block more, which ends in zeros.
+                    unsafe { $add(&mut totals, acts, blocks.len(), &filled_up(rest)) };
                     finish(totals, row, out);
                 }
             }
@@ -72,6 +78,15 @@ macro_rules! kernels_of {
     };
 }
 pub(crate) use kernels_of;
+
+/// A block of which only the beginning is there.
+pub(crate) fn filled_up<const BYTES: usize>(part: &[u8]) -> [u8; BYTES] {
+    let mut block = [0; BYTES];
+    for (byte, there) in block.iter_mut().zip(part) {
+        *byte = *there;
+    }
+    block
+}
 
 /// Asks memory for what lies `ahead` bytes behind a block. What processors guess themselves ends with a page, and with several
 /// rows of activations to a block they see too few blocks ahead.

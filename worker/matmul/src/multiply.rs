@@ -122,9 +122,11 @@ impl<'a> Matrix<'a> {
     }
 
     fn with(kind: Kind, data: &'a [u8], rows: usize, columns: usize, kernels: Kernels) -> Option<Self> {
-        let row_bytes = columns / BLOCK * kind.bytes();
-        let fits =
-            columns > 0 && columns.is_multiple_of(BLOCK) && data.len() == rows.checked_mul(row_bytes)?;
+        // Rows of Q8_0 may end within 256 weights.
+        let row_bytes = columns / kind.weights() * (kind.bytes() * kind.weights() / BLOCK);
+        let fits = columns > 0
+            && columns.is_multiple_of(kind.weights())
+            && data.len() == rows.checked_mul(row_bytes)?;
         fits.then_some(Self {
             data,
             block_bytes: kind.bytes(),
@@ -178,6 +180,11 @@ impl<'a> Matrix<'a> {
         out
     }
 
+    /// Bytes of so many blocks of a row from `start` on, of which the last may not be whole.
+    fn row_part(&self, start: usize, blocks: usize) -> usize {
+        (blocks * self.block_bytes).min(self.row_bytes - start * self.block_bytes)
+    }
+
     /// Some rows of weights as they are, with one tile of activations after the other.
     fn few(
         &self,
@@ -210,7 +217,7 @@ impl<'a> Matrix<'a> {
                     kernel(
                         weights,
                         self.row_bytes,
-                        blocks * self.block_bytes,
+                        self.row_part(start, blocks),
                         ahead,
                         acts,
                         &mut products,
@@ -244,8 +251,9 @@ impl<'a> Matrix<'a> {
                 let side = Rows::ROWS.min(rows.end - first_row);
                 for (place, to) in packed.iter_mut().enumerate().take(blocks) {
                     let at = first_row * self.row_bytes + (start + place) * self.block_bytes;
+                    let bytes = self.row_part(start + place, 1);
                     // SAFETY: kernels_for() asked the processor.
-                    unsafe { pack(&self.data[at..], self.row_bytes, side, to) };
+                    unsafe { pack(&self.data[at..], self.row_bytes, bytes, side, to) };
                 }
                 for (index, totals) in totals.chunks_mut(kernels.len()).enumerate() {
                     let acts = Acts::new(activations, index * kernels.len(), totals.len(), start);

@@ -22,11 +22,13 @@ pub(crate) trait SideBySide: Sized {
     fn products(totals: &[f32; 16]) -> [f32; 16];
 }
 
-/// Unpacks a block of each of some rows: `first` begins with the first row's, the next row's lies `row_bytes` behind it.
+/// Unpacks a block of each of some rows: `first` begins with the first row's, the next row's lies `row_bytes` behind it. Where
+/// rows end within the block it has fewer `bytes` than others.
 ///
 /// # Safety
 /// The processor has what it was compiled for.
-pub(crate) type Pack<Rows> = unsafe fn(first: &[u8], row_bytes: usize, rows: usize, to: &mut Rows);
+pub(crate) type Pack<Rows> =
+    unsafe fn(first: &[u8], row_bytes: usize, bytes: usize, rows: usize, to: &mut Rows);
 
 /// Adds the products of rows of weights with the rows of activations that it is for to their totals.
 ///
@@ -100,7 +102,7 @@ const LOW_FOUR: u64 = 0x0f0f_0f0f_0f0f_0f0f;
 const LOW_TWO: u64 = 0x0303_0303_0303_0303;
 const LOW_ONE: u64 = 0x0101_0101_0101_0101;
 
-fn pack_q4_k(first: &[u8], row_bytes: usize, rows: usize, to: &mut Eight) {
+fn pack_q4_k(first: &[u8], row_bytes: usize, _: usize, rows: usize, to: &mut Eight) {
     for (row, block) in first.chunks(row_bytes).take(rows).enumerate() {
         for chunk in 0..32 {
             to.set_bytes(row, chunk, nibbles(&block[16..], chunk));
@@ -109,7 +111,7 @@ fn pack_q4_k(first: &[u8], row_bytes: usize, rows: usize, to: &mut Eight) {
     }
 }
 
-fn pack_q5_k(first: &[u8], row_bytes: usize, rows: usize, to: &mut Eight) {
+fn pack_q5_k(first: &[u8], row_bytes: usize, _: usize, rows: usize, to: &mut Eight) {
     for (row, block) in first.chunks(row_bytes).take(rows).enumerate() {
         for chunk in 0..32 {
             let fifth = eight(block, 16 + 8 * (chunk % 4)) >> (chunk / 4) & LOW_ONE;
@@ -119,7 +121,7 @@ fn pack_q5_k(first: &[u8], row_bytes: usize, rows: usize, to: &mut Eight) {
     }
 }
 
-fn pack_q6_k(first: &[u8], row_bytes: usize, rows: usize, to: &mut Eight) {
+fn pack_q6_k(first: &[u8], row_bytes: usize, _: usize, rows: usize, to: &mut Eight) {
     for (row, block) in first.chunks(row_bytes).take(rows).enumerate() {
         for chunk in 0..32 {
             // 64 bytes of lower and 32 of upper bits are 128 weights: the lower halves' first, then the upper halves'.

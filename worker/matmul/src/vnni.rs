@@ -12,7 +12,7 @@ use core::arch::x86_64::*;
 use crate::activations::{Block, Order};
 use crate::avx512::{finish, load64, sums_of};
 use crate::blocks::{Kind, scales_and_minima};
-use crate::kernels::{fetch, for_rows, half, kernel, load16, load32};
+use crate::kernels::{fetch, filled_up, for_rows, half, kernel, load16, load32};
 use crate::multiply::{Acts, Kernel, Kernels, PANEL, PIECE, Products};
 use crate::packed::{Many, ManyKernel, Pack, SideBySide};
 
@@ -90,13 +90,17 @@ macro_rules! kind {
         /// # Safety
         /// The processor has what this is compiled for.
         #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,f16c")]
-        unsafe fn $pack(first: &[u8], row_bytes: usize, rows: usize, to: &mut Sixteen) {
+        unsafe fn $pack(first: &[u8], row_bytes: usize, bytes: usize, rows: usize, to: &mut Sixteen) {
             let zero = _mm512_setzero_si512();
             let (mut fours, mut scales, mut offsets) = ([[zero; 16]; 4], [zero; 16], [zero; 16]);
             for row in 0..16 {
                 // The last row in place of those that are not there: what comes of them is not asked for.
                 let at = row.min(rows - 1) * row_bytes;
-                let weights = $unpack(first[at..].first_chunk().unwrap_or(&[0; $bytes]));
+                let part = &first[at..at + bytes];
+                let weights = match part.first_chunk() {
+                    Some(block) => $unpack(block),
+                    None => $unpack(&filled_up(part)),
+                };
                 for (rows, four) in fours.iter_mut().zip(weights.fours) {
                     rows[row] = four;
                 }

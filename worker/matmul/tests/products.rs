@@ -106,7 +106,16 @@ fn a_product_is_the_sum_of_products() {
             (45, 1280, MANY),
             (8, 512, MANY + 13),
             (5, 4864, 3),
+            // Rows that end within 256 weights.
+            (36, 192, 7),
+            (24, 1120, 13),
+            (40, 96, MANY),
+            (48, 1120, MANY + 5),
         ] {
+            if !usize::is_multiple_of(columns, kind.weights()) {
+                continue;
+            }
+            let row_bytes = columns * kind.bytes() / BLOCK;
             let data = weights(kind, rows * columns / BLOCK, &mut random);
             let activations: Vec<f32> = (0..many * columns).map(|_| random.f32() * 2.0 - 1.0).collect();
             let products: Vec<Vec<f32>> = matrices(kind, &data, rows, columns)
@@ -122,8 +131,8 @@ fn a_product_is_the_sum_of_products() {
                     .flat_map(|(block, &scale)| block.bytes.map(|byte| f64::from(byte) * f64::from(scale)))
                     .collect();
                 for row in 0..rows {
-                    let blocks = &data[row * columns / BLOCK * kind.bytes()..];
-                    let terms = numbers.iter().enumerate().map(|(column, number)| {
+                    let blocks = &data[row * row_bytes..];
+                    let terms = numbers.iter().enumerate().take(columns).map(|(column, number)| {
                         let block = &blocks[column / BLOCK * kind.bytes()..];
                         number * weight(kind, block, column % BLOCK)
                     });
@@ -146,8 +155,11 @@ fn a_product_is_the_sum_of_products() {
 #[test]
 fn a_row_does_not_depend_on_its_company() {
     let mut random = fastrand::Rng::with_seed(2);
-    let (rows, columns) = (37, 4864);
-    for kind in KINDS {
+    for (kind, rows, columns) in KINDS
+        .map(|kind| (kind, 37, 4864))
+        .into_iter()
+        .chain([(Kind::Q8_0, 40, 416)])
+    {
         let data = weights(kind, rows * columns / BLOCK, &mut random);
         let activations: Vec<f32> = (0..(MANY - 1) * columns)
             .map(|_| random.f32() * 2.0 - 1.0)
@@ -174,6 +186,8 @@ fn a_matrix_of_another_size_than_its_data_is_refused() {
     assert!(Matrix::new(Kind::Q4K, &data, 2, 500).is_none());
     assert!(Matrix::new(Kind::Q4K, &data, usize::MAX, 512).is_none());
     assert!(Matrix::new(Kind::Q6K, &data, 2, 512).is_none());
+    assert!(Matrix::new(Kind::Q8_0, &data[..2 * 6 * 34], 2, 192).is_some());
+    assert!(Matrix::new(Kind::Q8_0, &data[..2 * 6 * 34], 2, 190).is_none());
     assert!(Matrix::new(Kind::Q4K, &[], 0, 0).is_none());
 }
 
