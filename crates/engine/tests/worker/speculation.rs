@@ -54,9 +54,10 @@ fn prompts() -> impl Iterator<Item = String> {
         .flat_map(|word| FRAMES.map(|frame| format!("{frame} {word}? {frame} {word}!")))
 }
 
+/// Of two engines, because one that is asked again takes the prompt up where it has read it, which may round another way.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_greedy_replies_are_the_same_with_drafts_and_without() {
-    let stage = bard().await;
+    let (drafting, plain) = (bard().await, bard().await);
     let (mut drafted, mut accepted, mut asked) = (0, 0, 0);
     for prompt in prompts() {
         let ask = |speculate| Question {
@@ -65,13 +66,13 @@ async fn two_hundred_greedy_replies_are_the_same_with_drafts_and_without() {
             speculate,
             ..question(&prompt)
         };
-        let (plain, plain_end) = stage.ask(ask(false)).await;
-        let (text, end) = stage.ask(ask(true)).await;
-        assert_eq!(text, plain, "to {prompt:?}");
+        let (expected, plain_end) = plain.ask(ask(false)).await;
+        let (text, end) = drafting.ask(ask(true)).await;
+        assert_eq!(text, expected, "to {prompt:?}");
         assert_eq!(stop_of(&end), stop_of(&plain_end), "to {prompt:?}");
-        let (stats, plain) = (stats_of(&end), stats_of(&plain_end));
-        assert_eq!(stats.reply_tokens, plain.reply_tokens, "to {prompt:?}");
-        assert_eq!(plain.speculation.drafted, 0);
+        let (stats, without) = (stats_of(&end), stats_of(&plain_end));
+        assert_eq!(stats.reply_tokens, without.reply_tokens, "to {prompt:?}");
+        assert_eq!(without.speculation.drafted, 0);
         drafted += stats.speculation.drafted;
         accepted += stats.speculation.accepted;
         asked += 1;
