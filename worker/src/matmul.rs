@@ -67,17 +67,23 @@ enum Multiplied<'a> {
 }
 
 impl<'a> Multiplied<'a> {
-    fn new(kind: GgmlDType, data: &'a [u8], rows: usize, columns: usize) -> Option<Self> {
-        let kind = match kind {
-            GgmlDType::F16 => return Halves::f16(data, rows, columns).map(Self::Halves),
-            GgmlDType::BF16 => return Halves::bf16(data, rows, columns).map(Self::Halves),
-            GgmlDType::Q4K => Kind::Q4K,
-            GgmlDType::Q5K => Kind::Q5K,
-            GgmlDType::Q6K => Kind::Q6K,
-            GgmlDType::Q8_0 => Kind::Q8_0,
-            _ => return None,
-        };
-        Matrix::new(kind, data, rows, columns).map(Self::Quantised)
+    fn new(of: GgmlDType, data: &'a [u8], rows: usize, columns: usize) -> Option<Self> {
+        match of {
+            GgmlDType::F16 => Halves::f16(data, rows, columns).map(Self::Halves),
+            GgmlDType::BF16 => Halves::bf16(data, rows, columns).map(Self::Halves),
+            _ => Matrix::new(kind(of)?, data, rows, columns).map(Self::Quantised),
+        }
+    }
+}
+
+/// How our kernels know a type of weights; none for what they do not.
+pub fn kind(of: GgmlDType) -> Option<Kind> {
+    match of {
+        GgmlDType::Q4K => Some(Kind::Q4K),
+        GgmlDType::Q5K => Some(Kind::Q5K),
+        GgmlDType::Q6K => Some(Kind::Q6K),
+        GgmlDType::Q8_0 => Some(Kind::Q8_0),
+        _ => None,
     }
 }
 

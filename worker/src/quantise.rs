@@ -3,8 +3,10 @@
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use candle_core::{CpuStorage, Device, Result, Storage, Tensor};
 use hearth_pool::pool;
-use hearth_quantise::{Kind, Numbers, quantise as to_blocks};
+use hearth_quantise::{Numbers, quantise as to_blocks};
 use mistralrs_quant::GGUF_QUANTISE;
+
+use crate::matmul;
 
 /// Makes mistral.rs ask here first.
 pub fn install() {
@@ -16,12 +18,8 @@ pub fn install() {
 /// # Errors
 /// candle's.
 pub fn quantise(weights: &Tensor, kind: GgmlDType) -> Result<Option<QTensor>> {
-    let ours = match kind {
-        GgmlDType::Q4K => Kind::Q4K,
-        GgmlDType::Q5K => Kind::Q5K,
-        GgmlDType::Q6K => Kind::Q6K,
-        GgmlDType::Q8_0 => Kind::Q8_0,
-        _ => return Ok(None),
+    let Some(ours) = matmul::kind(kind) else {
+        return Ok(None);
     };
     let whole_rows = (weights.dims().last()).is_some_and(|columns| columns.is_multiple_of(ours.block().0));
     if !weights.device().is_cpu() || !whole_rows {

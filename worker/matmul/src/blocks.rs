@@ -15,24 +15,22 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Weights that a row's length is a multiple of.
+    /// Weights of a block, which a row's length is a multiple of, and its bytes.
     #[must_use]
-    pub fn weights(self) -> usize {
+    pub fn block(self) -> (usize, usize) {
         match self {
-            Self::Q4K | Self::Q5K | Self::Q6K => 256,
-            Self::Q8_0 => 32,
+            Self::Q4K => (256, 144),
+            Self::Q5K => (256, 176),
+            Self::Q6K => (256, 210),
+            Self::Q8_0 => (32, 34),
         }
     }
 
     /// Bytes of 256 weights.
     #[must_use]
     pub fn bytes(self) -> usize {
-        match self {
-            Self::Q4K => 144,
-            Self::Q5K => 176,
-            Self::Q6K => 210,
-            Self::Q8_0 => 8 * 34,
-        }
+        let (weights, bytes) = self.block();
+        256 / weights * bytes
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::activations::{Activations, BLOCK, Block, Order};
+use crate::activations::{Activations, Block, Order};
 use crate::blocks::Kind;
 use crate::packed::{Many, ManyKernel, Pack, SideBySide};
 #[cfg(target_arch = "x86_64")]
@@ -123,10 +123,10 @@ impl<'a> Matrix<'a> {
 
     fn with(kind: Kind, data: &'a [u8], rows: usize, columns: usize, kernels: Kernels) -> Option<Self> {
         // Rows of Q8_0 may end within 256 weights.
-        let row_bytes = columns / kind.weights() * (kind.bytes() * kind.weights() / BLOCK);
-        let fits = columns > 0
-            && columns.is_multiple_of(kind.weights())
-            && data.len() == rows.checked_mul(row_bytes)?;
+        let (weights, bytes) = kind.block();
+        let row_bytes = columns / weights * bytes;
+        let fits =
+            columns > 0 && columns.is_multiple_of(weights) && data.len() == rows.checked_mul(row_bytes)?;
         fits.then_some(Self {
             data,
             block_bytes: kind.bytes(),

@@ -112,7 +112,7 @@ fn a_product_is_the_sum_of_products() {
             (40, 96, MANY),
             (48, 1120, MANY + 5),
         ] {
-            if !usize::is_multiple_of(columns, kind.weights()) {
+            if !usize::is_multiple_of(columns, kind.block().0) {
                 continue;
             }
             let row_bytes = columns * kind.bytes() / BLOCK;

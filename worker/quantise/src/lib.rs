@@ -13,34 +13,9 @@ use std::sync::{Mutex, PoisonError};
 
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
+pub use hearth_matmul::Kind;
 
 use blocks::BLOCK;
-
-/// How weights are packed, as GGUF names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// 256 weights in 144 bytes: four bits each, eight scales and minima of six bits.
-    Q4K,
-    /// 256 weights in 176 bytes: as [`Self::Q4K`] with a fifth bit.
-    Q5K,
-    /// 256 weights in 210 bytes: six bits each, sixteen scales of eight bits.
-    Q6K,
-    /// 32 weights in 34 bytes: eight bits each and a scale.
-    Q8_0,
-}
-
-impl Kind {
-    /// Weights of a block and its bytes.
-    #[must_use]
-    pub fn block(self) -> (usize, usize) {
-        match self {
-            Self::Q4K => (BLOCK, 144),
-            Self::Q5K => (BLOCK, 176),
-            Self::Q6K => (BLOCK, 210),
-            Self::Q8_0 => (32, 34),
-        }
-    }
-}
 
 /// Weights as a model's files hold them.
 #[derive(Clone, Copy, Debug)]
