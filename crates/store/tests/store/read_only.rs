@@ -19,14 +19,18 @@ async fn open_says_read_only() {
 }
 
 fn assert_opening_says_read_only(folder: &Path) {
-    // Copied, because the folder of the original may be closed to the user it is run as.
+    // Elsewhere, because the folder of the original may be closed to the user it is run as. A link where that can be: a copy
+    // that a process which another test starts just now still holds open for writing cannot be started.
     let place = TempDir::new().unwrap();
     set_mode(place.path(), 0o755);
     let program = place
         .path()
         .join("test-program")
         .with_extension(std::env::consts::EXE_EXTENSION);
-    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let own = std::env::current_exe().unwrap();
+    std::fs::hard_link(&own, &program)
+        .or_else(|_| std::fs::copy(&own, &program).map(drop))
+        .unwrap();
     let mut command = Command::new(&program);
     command
         .args(["--ignored", "--exact", "read_only::open_says_read_only"])
