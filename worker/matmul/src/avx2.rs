@@ -164,11 +164,13 @@ fn scale_of(packed: [u32; 4], part: usize) -> __m256i {
 #[target_feature(enable = "avx2,fma,f16c")]
 fn minima(packed: [u32; 4], scale: f32) -> [__m256; 2] {
     let scale = _mm256_set1_ps(scale);
-    [packed[2], packed[3]].map(|four| {
-        let [a, b, c, d] = four.to_le_bytes().map(i32::from);
+    let of = |four: u32| {
+        let [a, b, c, d] = four.to_le_bytes();
+        let [a, b, c, d] = [i32::from(a), i32::from(b), i32::from(c), i32::from(d)];
         let twice = _mm256_setr_epi32(a, a, b, b, c, c, d, d);
         _mm256_mul_ps(_mm256_cvtepi32_ps(twice), scale)
-    })
+    };
+    [of(packed[2]), of(packed[3])]
 }
 
 /// # Safety
@@ -252,8 +254,8 @@ unsafe fn add_q6_k<const ROWS: usize>(
     };
     // The six bits stand for -32 to 31.
     let worth = _mm256_set1_ps(32.0 * scale);
-    let offsets = [scales, _mm_srli_si128(scales, 8)]
-        .map(|scales| _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(scales)), worth));
+    let of = |scales| _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(scales)), worth);
+    let offsets = [of(scales), of(_mm_srli_si128(scales, 8))];
     // SAFETY: the caller's.
     unsafe { add(totals, acts, place, weights, scale, offsets) };
 }
