@@ -132,13 +132,13 @@ mod tests {
         Tensor::stack(&tokens, 0)
     }
 
-    /// Q4_0 is candle's own, floats are nobody's kernel, and the rest is ours.
+    /// Q3_K is candle's own, floats are nobody's kernel, and the rest is ours.
     #[test]
     fn every_token_gets_what_its_experts_give() -> Result<()> {
         let device = Device::Cpu;
         let ids = Tensor::new(&[[2u32, 0], [2, 3], [3, 2], [0, 2], [2, 1]], &device)?;
         let floats = Tensor::randn(0_f32, 1_f32, (4, 48, 256), &device)?;
-        for kind in [GgmlDType::Q8_0, GgmlDType::Q4K, GgmlDType::Q4_0, GgmlDType::F16] {
+        for kind in [GgmlDType::Q8_0, GgmlDType::Q4K, GgmlDType::Q3K, GgmlDType::F16] {
             let weights = QTensor::quantize(&floats, kind)?;
             let exact = weights.dequantize(&device)?;
             let weights = QMatMul::from_qtensor(weights)?;

@@ -1,14 +1,17 @@
 //! Kernels for AVX2, as those for AVX-512 with half the width: 32 weights at a time.
 
+mod groups;
+
 use core::arch::x86_64::*;
 
 use crate::activations::{Block, Order};
 use crate::blocks::{Kind, scales_and_minima};
 use crate::kernels::{
-    eight_of, fetch, filled_up, for_rows, half, kernel, kernels_of, load16, load32, sums_of_32,
+    eight_of, fetch, filled_up, for_rows, half, kernel, kernels_of, load16, load32, of_eight, sums_of_32,
 };
 use crate::multiply::{Acts, Kernels, PANEL, PIECE, Products};
-use crate::packed::{Eight, Many, ManyKernel, packing};
+use crate::packed::{Eight, EightBlocks, ManyKernel, packing};
+use groups::{Unpacked, unpack_q4_0, unpack_q4_1, unpack_q5_0, unpack_q5_1};
 
 /// The kernel for a kind of weights, if the processor has what it takes.
 pub fn kernels(kind: Kind) -> Option<Kernels> {
@@ -23,6 +26,13 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
 fn part_of(block: &Block, part: usize) -> __m256i {
     // SAFETY: a block has eight parts, and it is aligned to 64 bytes.
     unsafe { _mm256_load_si256(block.bytes.as_ptr().add(32 * (part & 7)).cast()) }
+}
+
+/// The sums of the first or the other eight sixteens of a block.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn sums_of(block: &Block, half: usize) -> __m256 {
+    // SAFETY: there are sixteen.
+    unsafe { _mm256_loadu_ps(block.sums.as_ptr().add(8 * (half & 1))) }
 }
 
 /// Adds 256 weights to the totals: `weights` gives bytes and 16-bit scales of each 32, `scale` is what one step of their
@@ -54,16 +64,46 @@ unsafe fn add<const ROWS: usize>(
         let act = unsafe { acts.block(row, place) };
         let worth = _mm256_set1_ps(scale * unsafe { acts.scale(row, place) });
         *total = _mm256_fmadd_ps(_mm256_cvtepi32_ps(steps), worth, *total);
-        for (half, offsets) in offsets.iter().enumerate() {
-            // SAFETY: there are sixteen sums.
-            let sums = unsafe { _mm256_loadu_ps(act.sums.as_ptr().add(8 * half)) };
-            *total = _mm256_fnmadd_ps(*offsets, sums, *total);
+        for (half, offsets) in offsets.into_iter().enumerate() {
+            *total = _mm256_fnmadd_ps(offsets, sums_of(act, half), *total);
+        }
+    }
+}
+
+/// Adds 256 weights, of which eight products of a lane fit 16 bits.
+///
+/// # Safety
+/// `acts` has as many rows as there are totals, and a block at `place`.
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn add_groups<const ROWS: usize>(
+    totals: &mut [__m256; ROWS],
+    acts: Acts,
+    place: usize,
+    weights: Unpacked,
+) {
+    for (row, total) in totals.iter_mut().enumerate() {
+        // SAFETY: the caller's.
+        let (act, scale) = unsafe { (acts.block(row, place), acts.scale(row, place)) };
+        let mut part = _mm256_setzero_ps();
+        for (half, fours) in weights.fours.iter().enumerate() {
+            let mut pairs = _mm256_setzero_si256();
+            for (four, weights) in fours.iter().enumerate() {
+                let products = _mm256_maddubs_epi16(*weights, part_of(act, 2 * four + half));
+                pairs = _mm256_add_epi16(pairs, products);
+            }
+            let steps = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+            part = _mm256_fmadd_ps(_mm256_cvtepi32_ps(steps), weights.scales[half], part);
+        }
+        *total = _mm256_fmadd_ps(part, _mm256_set1_ps(scale), *total);
+        for (half, offsets) in weights.offsets.into_iter().enumerate() {
+            *total = _mm256_fnmadd_ps(offsets, sums_of(act, half), *total);
         }
     }
 }
 
 static MANY_BY_2: [ManyKernel<Eight>; 4] = [many::<1, 2>, many::<2, 2>, many::<3, 2>, many::<4, 2>];
 static MANY_BY_4: [ManyKernel<Eight>; 4] = [many::<1, 4>, many::<2, 4>, many::<3, 4>, many::<4, 4>];
+static MANY_BLOCKS: [ManyKernel<EightBlocks>; 4] = for_rows!(many_blocks; 1 2 3 4);
 
 /// A kernel for many rows of activations, for weights of which `CHUNKS` times eight columns share a scale: four of the eight
 /// rows of weights after the other four.
@@ -103,18 +143,71 @@ unsafe fn many<const ROWS: usize, const CHUNKS: usize>(
                 let scale = _mm256_set1_ps(unsafe { acts.scale(row, place) });
                 *sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(steps), _mm256_mul_ps(worth, scale), *sum);
             }
-            for (part, offsets) in packed.offsets.iter().enumerate() {
-                // SAFETY: eight numbers.
-                let offsets = unsafe { _mm256_loadu_ps(offsets[8 * half..].as_ptr()) };
-                for (sum, block) in sums.iter_mut().zip(blocks) {
-                    let both = _mm256_castsi256_ps(_mm256_set1_epi64x(sums_of_32(block, part)));
-                    *sum = _mm256_fnmadd_ps(offsets, both, *sum);
-                }
-            }
+            subtract(&mut sums, &packed.offsets, half, blocks);
         }
         for (totals, sum) in totals.iter_mut().zip(sums) {
             // SAFETY: eight numbers.
             unsafe { _mm256_storeu_ps(totals[8 * half..].as_mut_ptr(), sum) };
+        }
+    }
+}
+
+/// A kernel for many rows of activations, for weights in blocks of at most five bits: four of the eight rows of weights after
+/// the other four.
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn many_blocks<const ROWS: usize>(packed: &[EightBlocks], acts: Acts, totals: &mut [[f32; 16]]) {
+    for half in 0..2 {
+        // SAFETY: eight numbers each.
+        let mut sums: [_; ROWS] =
+            std::array::from_fn(|row| unsafe { _mm256_loadu_ps(totals[row][8 * half..].as_ptr()) });
+        for (place, packed) in packed.iter().enumerate() {
+            // SAFETY: the caller's.
+            let blocks: [&Block; ROWS] = std::array::from_fn(|row| unsafe { acts.block(row, place) });
+            let mut parts = [_mm256_setzero_ps(); ROWS];
+            for (part, (fours, scales)) in packed.bytes.iter().zip(&packed.scales).enumerate() {
+                let mut pairs = [_mm256_setzero_si256(); ROWS];
+                for (four, weights) in fours.iter().enumerate() {
+                    let weights = load32(weights, 32 * half);
+                    for (pairs, block) in pairs.iter_mut().zip(blocks) {
+                        let acts = _mm256_set1_epi64x(eight_of(block, 8 * four + part));
+                        *pairs = _mm256_add_epi16(*pairs, _mm256_maddubs_epi16(weights, acts));
+                    }
+                }
+                // SAFETY: eight numbers.
+                let scales = unsafe { _mm256_loadu_ps(scales[8 * half..].as_ptr()) };
+                for (part, pairs) in parts.iter_mut().zip(pairs) {
+                    let steps = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+                    *part = _mm256_fmadd_ps(_mm256_cvtepi32_ps(steps), scales, *part);
+                }
+            }
+            for (row, (sum, part)) in sums.iter_mut().zip(parts).enumerate() {
+                // SAFETY: the caller's.
+                let scale = unsafe { acts.scale(row, place) };
+                *sum = _mm256_fmadd_ps(part, _mm256_set1_ps(scale), *sum);
+            }
+            subtract(&mut sums, &packed.offsets, half, blocks);
+        }
+        for (totals, sum) in totals.iter_mut().zip(sums) {
+            // SAFETY: eight numbers.
+            unsafe { _mm256_storeu_ps(totals[8 * half..].as_mut_ptr(), sum) };
+        }
+    }
+}
+
+/// Subtracts four rows' offsets of 32 columns after the other, times the sums of their activations.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn subtract<const ROWS: usize>(
+    sums: &mut [__m256; ROWS],
+    offsets: &[[f32; 16]; 8],
+    half: usize,
+    blocks: [&Block; ROWS],
+) {
+    for (part, offsets) in offsets.iter().enumerate() {
+        // SAFETY: eight numbers.
+        let offsets = unsafe { _mm256_loadu_ps(offsets[8 * half..].as_ptr()) };
+        for (sum, block) in sums.iter_mut().zip(blocks) {
+            let both = _mm256_castsi256_ps(_mm256_set1_epi64x(sums_of_32(block, part)));
+            *sum = _mm256_fnmadd_ps(offsets, both, *sum);
         }
     }
 }
@@ -141,6 +234,43 @@ kernel!("avx2,fma,f16c", _mm256_setzero_ps, q4_k, 144, add_q4_k);
 kernel!("avx2,fma,f16c", _mm256_setzero_ps, q5_k, 176, add_q5_k);
 kernel!("avx2,fma,f16c", _mm256_setzero_ps, q6_k, 210, add_q6_k);
 kernel!("avx2,fma,f16c", _mm256_setzero_ps, q8_0, 8 * 34, add_q8_0);
+
+of_eight!(
+    "avx2,fma,f16c",
+    __m256,
+    _mm256_setzero_ps,
+    q4_0,
+    18,
+    add_q4_0,
+    unpack_q4_0
+);
+of_eight!(
+    "avx2,fma,f16c",
+    __m256,
+    _mm256_setzero_ps,
+    q4_1,
+    20,
+    add_q4_1,
+    unpack_q4_1
+);
+of_eight!(
+    "avx2,fma,f16c",
+    __m256,
+    _mm256_setzero_ps,
+    q5_0,
+    22,
+    add_q5_0,
+    unpack_q5_0
+);
+of_eight!(
+    "avx2,fma,f16c",
+    __m256,
+    _mm256_setzero_ps,
+    q5_1,
+    24,
+    add_q5_1,
+    unpack_q5_1
+);
 
 /// The `part`th 32 weights of four bits. Of 32 bytes the lower halves are the first 32, the upper halves the second.
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -5,11 +5,14 @@ use core::arch::x86_64::*;
 
 use crate::activations::{Block, Order};
 use crate::blocks::{Kind, scales_and_minima};
+use crate::groups::{
+    Unpacked, four_of_each, load64, sums_of, unpack_q4_0, unpack_q4_1, unpack_q5_0, unpack_q5_1,
+};
 use crate::kernels::{
-    eight_of, fetch, filled_up, for_rows, half, kernel, kernels_of, load16, load32, sums_of_32,
+    eight_of, fetch, filled_up, for_rows, half, kernel, kernels_of, load16, load32, of_eight, sums_of_32,
 };
 use crate::multiply::{Acts, Kernels, PANEL, PIECE, Products};
-use crate::packed::{Eight, Many, ManyKernel, packing};
+use crate::packed::{Eight, EightBlocks, ManyKernel, packing};
 
 /// The kernel for a kind of weights, if the processor has what it takes.
 pub fn kernels(kind: Kind) -> Option<Kernels> {
@@ -20,25 +23,11 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
     able.then_some(kernels_of!(kind))
 }
 
-/// 64 bytes from `at` on.
-#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-pub fn load64(bytes: &[u8], at: usize) -> __m512i {
-    let bytes: &[u8; 64] = bytes[at..].first_chunk().unwrap_or(&[0; 64]);
-    // SAFETY: 64 bytes are there.
-    unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
-}
-
 /// The `quarter`th 64 activations of a block.
 #[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
 fn quarter_of(block: &Block, quarter: usize) -> __m512i {
     // SAFETY: a block has four quarters, and it is aligned to 64 bytes.
     unsafe { _mm512_load_si512(block.bytes.as_ptr().add(64 * (quarter & 3)).cast()) }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-pub fn sums_of(block: &Block) -> __m512 {
-    // SAFETY: there are sixteen.
-    unsafe { _mm512_loadu_ps(block.sums.as_ptr()) }
 }
 
 /// The scales and minima of a Q4_K or Q5_K block, a byte each.
@@ -103,8 +92,35 @@ unsafe fn add<const ROWS: usize>(
     }
 }
 
+/// Adds 256 weights of at most five bits, of which eight products of a lane fit 16 bits.
+///
+/// # Safety
+/// `acts` has as many rows as there are totals, and a block at `place`.
+#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
+unsafe fn add_groups<const ROWS: usize>(
+    totals: &mut [__m512; ROWS],
+    acts: Acts,
+    place: usize,
+    weights: Unpacked,
+) {
+    for (row, total) in totals.iter_mut().enumerate() {
+        // SAFETY: the caller's.
+        let (act, scale) = unsafe { (acts.block(row, place), acts.scale(row, place)) };
+        let mut pairs = _mm512_setzero_si512();
+        for (four, weights) in weights.fours.iter().enumerate() {
+            let products = _mm512_maddubs_epi16(*weights, four_of_each(act, four));
+            pairs = _mm512_add_epi16(pairs, products);
+        }
+        let steps = _mm512_madd_epi16(pairs, _mm512_set1_epi16(1));
+        let worth = _mm512_mul_ps(weights.scales, _mm512_set1_ps(scale));
+        *total = _mm512_fmadd_ps(_mm512_cvtepi32_ps(steps), worth, *total);
+        *total = _mm512_fnmadd_ps(weights.offsets, sums_of(act), *total);
+    }
+}
+
 static MANY_BY_2: [ManyKernel<Eight>; 8] = for_rows!(many, 2);
 static MANY_BY_4: [ManyKernel<Eight>; 8] = for_rows!(many, 4);
+static MANY_BLOCKS: [ManyKernel<EightBlocks>; 8] = for_rows!(many_blocks);
 
 /// A kernel for many rows of activations, for weights of which `CHUNKS` times eight columns share a scale.
 #[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
@@ -141,18 +157,62 @@ unsafe fn many<const ROWS: usize, const CHUNKS: usize>(
             let scale = _mm512_set1_ps(unsafe { acts.scale(row, place) });
             *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(steps), _mm512_mul_ps(worth, scale), *sum);
         }
-        for (part, offsets) in packed.offsets.iter().enumerate() {
-            // SAFETY: sixteen numbers.
-            let offsets = unsafe { _mm512_load_ps(offsets.as_ptr()) };
-            for (sum, block) in sums.iter_mut().zip(blocks) {
-                let both = _mm512_castsi512_ps(_mm512_set1_epi64(sums_of_32(block, part)));
-                *sum = _mm512_fnmadd_ps(offsets, both, *sum);
-            }
-        }
+        subtract(&mut sums, &packed.offsets, blocks);
     }
     for (totals, sum) in totals.iter_mut().zip(sums) {
         // SAFETY: sixteen numbers.
         unsafe { _mm512_storeu_ps(totals.as_mut_ptr(), sum) };
+    }
+}
+
+/// A kernel for many rows of activations, for weights in blocks of at most five bits.
+#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
+unsafe fn many_blocks<const ROWS: usize>(packed: &[EightBlocks], acts: Acts, totals: &mut [[f32; 16]]) {
+    // SAFETY: sixteen numbers each.
+    let mut sums: [_; ROWS] = std::array::from_fn(|row| unsafe { _mm512_loadu_ps(totals[row].as_ptr()) });
+    for (place, packed) in packed.iter().enumerate() {
+        // SAFETY: the caller's.
+        let blocks: [&Block; ROWS] = std::array::from_fn(|row| unsafe { acts.block(row, place) });
+        let mut parts = [_mm512_setzero_ps(); ROWS];
+        for (part, (fours, scales)) in packed.bytes.iter().zip(&packed.scales).enumerate() {
+            let mut pairs = [_mm512_setzero_si512(); ROWS];
+            for (four, weights) in fours.iter().enumerate() {
+                let weights = load64(weights, 0);
+                for (pairs, block) in pairs.iter_mut().zip(blocks) {
+                    let acts = _mm512_set1_epi64(eight_of(block, 8 * four + part));
+                    *pairs = _mm512_add_epi16(*pairs, _mm512_maddubs_epi16(weights, acts));
+                }
+            }
+            // SAFETY: sixteen numbers.
+            let scales = unsafe { _mm512_load_ps(scales.as_ptr()) };
+            for (part, pairs) in parts.iter_mut().zip(pairs) {
+                let steps = _mm512_madd_epi16(pairs, _mm512_set1_epi16(1));
+                *part = _mm512_fmadd_ps(_mm512_cvtepi32_ps(steps), scales, *part);
+            }
+        }
+        for (row, (sum, part)) in sums.iter_mut().zip(parts).enumerate() {
+            // SAFETY: the caller's.
+            let scale = unsafe { acts.scale(row, place) };
+            *sum = _mm512_fmadd_ps(part, _mm512_set1_ps(scale), *sum);
+        }
+        subtract(&mut sums, &packed.offsets, blocks);
+    }
+    for (totals, sum) in totals.iter_mut().zip(sums) {
+        // SAFETY: sixteen numbers.
+        unsafe { _mm512_storeu_ps(totals.as_mut_ptr(), sum) };
+    }
+}
+
+/// Subtracts the offsets of 32 columns after the other, times the sums of their activations.
+#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
+fn subtract<const ROWS: usize>(sums: &mut [__m512; ROWS], offsets: &[[f32; 16]; 8], blocks: [&Block; ROWS]) {
+    for (part, offsets) in offsets.iter().enumerate() {
+        // SAFETY: sixteen numbers, aligned as what they are part of.
+        let offsets = unsafe { _mm512_load_ps(offsets.as_ptr()) };
+        for (sum, block) in sums.iter_mut().zip(blocks) {
+            let both = _mm512_castsi512_ps(_mm512_set1_epi64(sums_of_32(block, part)));
+            *sum = _mm512_fnmadd_ps(offsets, both, *sum);
+        }
     }
 }
 
@@ -210,6 +270,43 @@ kernel!(
     q8_0,
     8 * 34,
     add_q8_0
+);
+
+of_eight!(
+    "avx512f,avx512bw,avx2,f16c",
+    __m512,
+    _mm512_setzero_ps,
+    q4_0,
+    18,
+    add_q4_0,
+    unpack_q4_0
+);
+of_eight!(
+    "avx512f,avx512bw,avx2,f16c",
+    __m512,
+    _mm512_setzero_ps,
+    q4_1,
+    20,
+    add_q4_1,
+    unpack_q4_1
+);
+of_eight!(
+    "avx512f,avx512bw,avx2,f16c",
+    __m512,
+    _mm512_setzero_ps,
+    q5_0,
+    22,
+    add_q5_0,
+    unpack_q5_0
+);
+of_eight!(
+    "avx512f,avx512bw,avx2,f16c",
+    __m512,
+    _mm512_setzero_ps,
+    q5_1,
+    24,
+    add_q5_1,
+    unpack_q5_1
 );
 
 /// The `quarter`th 64 weights of four bits: of 32 bytes the lower halves, then the upper halves.

@@ -12,6 +12,14 @@ pub enum Kind {
     Q6K,
     /// 32 weights in 34 bytes: eight bits each and a scale.
     Q8_0,
+    /// 32 weights in 18 bytes: four bits each, which stand for -8 to 7, and a scale.
+    Q4_0,
+    /// 32 weights in 20 bytes: four bits each, a scale and a minimum.
+    Q4_1,
+    /// 32 weights in 22 bytes: five bits each, which stand for -16 to 15, and a scale.
+    Q5_0,
+    /// 32 weights in 24 bytes: five bits each, a scale and a minimum.
+    Q5_1,
 }
 
 impl Kind {
@@ -23,6 +31,10 @@ impl Kind {
             Self::Q5K => (256, 176),
             Self::Q6K => (256, 210),
             Self::Q8_0 => (32, 34),
+            Self::Q4_0 => (32, 18),
+            Self::Q4_1 => (32, 20),
+            Self::Q5_0 => (32, 22),
+            Self::Q5_1 => (32, 24),
         }
     }
 
@@ -50,6 +62,6 @@ pub(crate) fn scales_and_minima(block: &[u8], at: usize) -> [u32; 4] {
 /// Four bytes from `at` on.
 // Not a closure: compiled without the caller's instructions it would be called, and every register saved for it.
 #[inline(always)]
-fn word(bytes: &[u8], at: usize) -> u32 {
+pub(crate) fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(*bytes[at..].first_chunk().unwrap_or(&[0; 4]))
 }

@@ -4,6 +4,7 @@
 use core::arch::x86_64::*;
 
 use crate::activations::Block;
+use crate::blocks::word;
 
 /// Declares a kernel for `$features`: for every row of weights, the totals over its blocks of `$bytes` bytes, which `$add`
 /// adds up from `$zero` and `finish` writes.
@@ -55,25 +56,48 @@ macro_rules! for_rows {
 }
 pub(crate) use for_rows;
 
-/// The set's kernels for a kind of weights: `q4_k` to `q8_0`, and `MANY_BY_2` and `MANY_BY_4` by the columns that share a
-/// scale, eight each.
+/// Declares a kernel as [`kernel!`] does, for a kind of which 256 weights are eight blocks of `$bytes` bytes: `$unpack` unpacks
+/// them and the set's `add_groups` adds them up.
+macro_rules! of_eight {
+    ($features:literal, $vector:ty, $zero:ident, $name:ident, $bytes:expr, $add:ident, $unpack:ident) => {
+        /// # Safety
+        /// As [`add_groups`].
+        #[target_feature(enable = $features)]
+        unsafe fn $add<const ROWS: usize>(
+            totals: &mut [$vector; ROWS],
+            acts: Acts,
+            place: usize,
+            blocks: &[u8; 8 * $bytes],
+        ) {
+            // SAFETY: the caller's.
+            unsafe { add_groups(totals, acts, place, $unpack(blocks)) };
+        }
+
+        kernel!($features, $zero, $name, 8 * $bytes, $add);
+    };
+}
+pub(crate) use of_eight;
+
+/// The set's kernels for a kind of weights: `q4_k` to `q5_1` for few rows, and for many `MANY_BY_2` and `MANY_BY_4` by the
+/// columns that share a scale, eight each, and `MANY_BLOCKS` for those that have no scale for several blocks.
 macro_rules! kernels_of {
     ($kind:ident) => {
         Kernels {
-            order: Order::Columns,
+            order: match $kind {
+                Kind::Q4K | Kind::Q5K | Kind::Q6K | Kind::Q8_0 => Order::Columns,
+                Kind::Q4_0 | Kind::Q4_1 | Kind::Q5_0 | Kind::Q5_1 => Order::Groups,
+            },
             few: match $kind {
                 Kind::Q4K => const { &for_rows!(q4_k) },
                 Kind::Q5K => const { &for_rows!(q5_k) },
                 Kind::Q6K => const { &for_rows!(q6_k) },
                 Kind::Q8_0 => const { &for_rows!(q8_0) },
+                Kind::Q4_0 => const { &for_rows!(q4_0) },
+                Kind::Q4_1 => const { &for_rows!(q4_1) },
+                Kind::Q5_0 => const { &for_rows!(q5_0) },
+                Kind::Q5_1 => const { &for_rows!(q5_1) },
             },
-            many: packing($kind).map(|pack| {
-                let kernels = match $kind {
-                    Kind::Q6K => &MANY_BY_2,
-                    _ => &MANY_BY_4,
-                };
-                Many::Eight(pack, kernels)
-            }),
+            many: packing($kind, &MANY_BY_2, &MANY_BY_4, &MANY_BLOCKS),
         }
     };
 }
@@ -125,6 +149,14 @@ pub(crate) fn sums_of_32(block: &Block, part: usize) -> i64 {
 pub(crate) fn half(bytes: &[u8], at: usize) -> f32 {
     let bits = u16::from_le_bytes([bytes[at], bytes[at + 1]]);
     _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
+}
+
+/// Four bytes from `at` on of each of four blocks of `bytes` bytes.
+#[inline(always)]
+pub(crate) fn word_of_four(blocks: &[u8], bytes: usize, at: usize) -> __m128i {
+    let of = |block: usize| word(blocks, bytes * block + at).cast_signed();
+    // SAFETY: every x86-64 has SSE2.
+    unsafe { _mm_setr_epi32(of(0), of(1), of(2), of(3)) }
 }
 
 /// 16 bytes from `at` on.

@@ -20,6 +20,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod blocks;
+#[cfg(target_arch = "x86_64")]
+mod groups;
 mod halves;
 #[cfg(target_arch = "x86_64")]
 mod kernels;

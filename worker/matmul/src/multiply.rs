@@ -122,7 +122,7 @@ impl<'a> Matrix<'a> {
     }
 
     fn with(kind: Kind, data: &'a [u8], rows: usize, columns: usize, kernels: Kernels) -> Option<Self> {
-        // Rows of Q8_0 may end within 256 weights.
+        // Rows of blocks of 32 may end within 256 weights.
         let (weights, bytes) = kind.block();
         let row_bytes = columns / weights * bytes;
         let fits =
@@ -168,6 +168,9 @@ impl<'a> Matrix<'a> {
             };
             match self.kernels.many.filter(|_| many >= MANY) {
                 Some(Many::Eight(pack, kernels)) => {
+                    self.many(pack, kernels, &activations, many, rows, write);
+                }
+                Some(Many::EightBlocks(pack, kernels)) => {
                     self.many(pack, kernels, &activations, many, rows, write);
                 }
                 #[cfg(target_arch = "x86_64")]

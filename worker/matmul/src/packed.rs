@@ -7,7 +7,7 @@
 
 use half::f16;
 
-use crate::blocks::{Kind, scales_and_minima};
+use crate::blocks::{Kind, scales_and_minima, word};
 use crate::multiply::Acts;
 #[cfg(target_arch = "x86_64")]
 use crate::vnni::Sixteen;
@@ -42,6 +42,7 @@ pub(crate) type ManyKernel<Rows> = unsafe fn(packed: &[Rows], acts: Acts, totals
 #[derive(Clone, Copy)]
 pub(crate) enum Many {
     Eight(Pack<Eight>, &'static [ManyKernel<Eight>]),
+    EightBlocks(Pack<EightBlocks>, &'static [ManyKernel<EightBlocks>]),
     #[cfg(target_arch = "x86_64")]
     Sixteen(Pack<Sixteen>, &'static [ManyKernel<Sixteen>]),
 }
@@ -70,11 +71,7 @@ impl SideBySide for Eight {
     };
 
     fn products(totals: &[f32; 16]) -> [f32; 16] {
-        let mut products = [0.0; 16];
-        for (product, halves) in products.iter_mut().zip(totals.chunks_exact(2)) {
-            *product = halves[0] + halves[1];
-        }
-        products
+        of_pairs(totals)
     }
 }
 
@@ -88,13 +85,58 @@ impl Eight {
     }
 }
 
-/// How weights of a kind are unpacked. None for Q8_0: two products of eight bits each are too much for 16.
-pub(crate) fn packing(kind: Kind) -> Option<Pack<Eight>> {
+/// 256 columns of eight rows of blocks of 32, with scales of their own.
+#[derive(Clone)]
+#[repr(C, align(64))]
+pub(crate) struct EightBlocks {
+    /// The weights in steps of their scales, 0 to 31: for every 32 columns and each four of a group, four columns of both
+    /// groups of each row.
+    pub bytes: [[[u8; 64]; 4]; 8],
+    /// What a step is worth: for every 32 columns, each row's twice.
+    pub scales: [[f32; 16]; 8],
+    /// What is to be subtracted from each weight, in the same places.
+    pub offsets: [[f32; 16]; 8],
+}
+
+impl SideBySide for EightBlocks {
+    const ROWS: usize = 8;
+    const ZERO: Self = Self {
+        bytes: [[[0; 64]; 4]; 8],
+        scales: [[0.0; 16]; 8],
+        offsets: [[0.0; 16]; 8],
+    };
+
+    fn products(totals: &[f32; 16]) -> [f32; 16] {
+        of_pairs(totals)
+    }
+}
+
+/// Sums of two totals each.
+fn of_pairs(totals: &[f32; 16]) -> [f32; 16] {
+    let mut products = [0.0; 16];
+    for (product, halves) in products.iter_mut().zip(totals.chunks_exact(2)) {
+        *product = halves[0] + halves[1];
+    }
+    products
+}
+
+/// How weights of a kind are unpacked, and which of a set's kernels take them: those for scales of sixteen columns, of 32, or
+/// of blocks. None for Q8_0: two products of eight bits each are too much for 16.
+pub(crate) fn packing(
+    kind: Kind,
+    by_2: &'static [ManyKernel<Eight>],
+    by_4: &'static [ManyKernel<Eight>],
+    blocks: &'static [ManyKernel<EightBlocks>],
+) -> Option<Many> {
     match kind {
-        Kind::Q4K => Some(pack_q4_k),
-        Kind::Q5K => Some(pack_q5_k),
-        Kind::Q6K => Some(pack_q6_k),
+        Kind::Q4K => Some(Many::Eight(pack_q4_k, by_4)),
+        Kind::Q5K => Some(Many::Eight(pack_q5_k, by_4)),
+        Kind::Q6K => Some(Many::Eight(pack_q6_k, by_2)),
         Kind::Q8_0 => None,
+        Kind::Q4_0 => Some(Many::EightBlocks(pack_q4_0, blocks)),
+        Kind::Q4_1 => Some(Many::EightBlocks(pack_q4_1, blocks)),
+        Kind::Q5_0 => Some(Many::EightBlocks(pack_q5_0, blocks)),
+        Kind::Q5_1 => Some(Many::EightBlocks(pack_q5_1, blocks)),
     }
 }
 
@@ -159,6 +201,64 @@ fn scales_of_32(block: &[u8], row: usize, to: &mut Eight) {
         offsets[2 * row..2 * row + 2].fill(minimum * f32::from(steps));
     }
     to.steps[2 * row..2 * row + 2].fill(float(block, 0));
+}
+
+fn pack_q4_0(first: &[u8], row_bytes: usize, bytes: usize, rows: usize, to: &mut EightBlocks) {
+    pack_blocks(first, row_bytes, bytes, rows, to, |block: &[u8; 18]| {
+        (0, 8.0 * float(block, 0))
+    });
+}
+
+fn pack_q4_1(first: &[u8], row_bytes: usize, bytes: usize, rows: usize, to: &mut EightBlocks) {
+    pack_blocks(first, row_bytes, bytes, rows, to, |block: &[u8; 20]| {
+        (0, -float(block, 2))
+    });
+}
+
+fn pack_q5_0(first: &[u8], row_bytes: usize, bytes: usize, rows: usize, to: &mut EightBlocks) {
+    pack_blocks(first, row_bytes, bytes, rows, to, |block: &[u8; 22]| {
+        (word(block, 2), 16.0 * float(block, 0))
+    });
+}
+
+fn pack_q5_1(first: &[u8], row_bytes: usize, bytes: usize, rows: usize, to: &mut EightBlocks) {
+    pack_blocks(first, row_bytes, bytes, rows, to, |block: &[u8; 24]| {
+        (word(block, 4), -float(block, 2))
+    });
+}
+
+/// Blocks that begin with their scale and end with four bits of each weight: of 16 bytes the lower halves are the first
+/// sixteen, the upper halves the others. `parts` tells each weight's fifth bit and what is subtracted from it.
+#[inline(always)]
+fn pack_blocks<const BYTES: usize>(
+    first: &[u8],
+    row_bytes: usize,
+    bytes: usize,
+    rows: usize,
+    to: &mut EightBlocks,
+    parts: impl Fn(&[u8; BYTES]) -> (u32, f32),
+) {
+    for (row, blocks) in first.chunks(row_bytes).take(rows).enumerate() {
+        let mut blocks = blocks[..bytes].as_chunks::<BYTES>().0.iter();
+        for part in 0..8 {
+            // Where the row has ended nothing is worth anything.
+            let block = blocks.next().unwrap_or(&[0; BYTES]);
+            let (fifth, offset) = parts(block);
+            for (four, to) in to.bytes[part].iter_mut().enumerate() {
+                let both = u64::from(word(block, BYTES - 16 + 4 * four));
+                let bits = u64::from(fifth >> (4 * four));
+                let eight = (both | both << 28) & LOW_FOUR | spread(bits & 15 | (bits >> 16 & 15) << 32) << 4;
+                to[8 * row..8 * row + 8].copy_from_slice(&eight.to_le_bytes());
+            }
+            to.scales[part][2 * row..2 * row + 2].fill(float(block, 0));
+            to.offsets[part][2 * row..2 * row + 2].fill(offset);
+        }
+    }
+}
+
+/// Of each half the lowest four bits, one to a byte.
+fn spread(bits: u64) -> u64 {
+    (bits | bits << 7 | bits << 14 | bits << 21) & LOW_ONE
 }
 
 /// Eight bytes from `at` on.

@@ -1,8 +1,7 @@
 //! Kernels for AVX-512 with dot products of bytes (VNNI): one instruction adds four products to each of sixteen sums.
 //!
-//! A block of weights is unpacked to four registers whose sixteen lanes are its sixteen groups of sixteen columns: the first
-//! four columns of each, the second four, and so on. Activations lie in the same order ([`Order::Groups`]), so that four
-//! instructions multiply a block, and what is done for each scale is done for all of them at once.
+//! A block of weights is unpacked to four registers whose sixteen lanes are its sixteen groups of sixteen columns
+//! (`groups.rs`), so that four instructions multiply a block, and what is done for each scale is done for all of them at once.
 //!
 //! For many rows of activations sixteen rows of weights lie side by side, four columns of each in turn: one instruction
 //! multiplies four activations, taken from memory as they are, with all of them.
@@ -10,9 +9,13 @@
 use core::arch::x86_64::*;
 
 use crate::activations::{Block, Order};
-use crate::avx512::{finish, load64, sums_of};
-use crate::blocks::{Kind, scales_and_minima};
-use crate::kernels::{fetch, filled_up, for_rows, half, kernel, load16, load32};
+use crate::avx512::finish;
+use crate::blocks::Kind;
+use crate::groups::{
+    four_of_each, sums_of, unpack_q4_0, unpack_q4_1, unpack_q4_k, unpack_q5_0, unpack_q5_1, unpack_q5_k,
+    unpack_q6_k, unpack_q8_0,
+};
+use crate::kernels::{fetch, filled_up, for_rows, kernel};
 use crate::multiply::{Acts, Kernel, Kernels, PANEL, PIECE, Products};
 use crate::packed::{Many, ManyKernel, Pack, SideBySide};
 
@@ -28,6 +31,10 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
         Kind::Q5K => (const { &for_rows!(q5_k; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q5_k),
         Kind::Q6K => (const { &for_rows!(q6_k; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q6_k),
         Kind::Q8_0 => (const { &for_rows!(q8_0; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q8_0),
+        Kind::Q4_0 => (const { &for_rows!(q4_0; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q4_0),
+        Kind::Q4_1 => (const { &for_rows!(q4_1; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q4_1),
+        Kind::Q5_0 => (const { &for_rows!(q5_0; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q5_0),
+        Kind::Q5_1 => (const { &for_rows!(q5_1; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q5_1),
     };
     let kernels = match kind {
         Kind::Q6K => &MANY_BY_16,
@@ -40,16 +47,6 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
     })
 }
 
-/// 256 weights.
-struct Unpacked {
-    /// Without a sign: the first four columns of each sixteen, the second four, the third and the fourth.
-    fours: [__m512i; 4],
-    /// What a step of each sixteen is worth.
-    scales: __m512,
-    /// What is subtracted from each sixteen.
-    offsets: __m512,
-}
-
 /// Declares the kernel for a kind of weights, and how sixteen rows of it are put side by side: blocks of `$bytes` bytes, which
 /// `$unpack` unpacks.
 macro_rules! kind {
@@ -58,6 +55,7 @@ macro_rules! kind {
         ///
         /// # Safety
         /// `acts` has as many rows as there are totals, and a block at `place`.
+        #[inline]
         #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,f16c")]
         unsafe fn $add<const ROWS: usize>(
             totals: &mut [__m512; ROWS],
@@ -120,168 +118,10 @@ kind!(q4_k, add_q4_k, pack_q4_k, 144, unpack_q4_k);
 kind!(q5_k, add_q5_k, pack_q5_k, 176, unpack_q5_k);
 kind!(q6_k, add_q6_k, pack_q6_k, 210, unpack_q6_k);
 kind!(q8_0, add_q8_0, pack_q8_0, 8 * 34, unpack_q8_0);
-
-/// The `four`th four activations of each sixteen of a block.
-#[target_feature(enable = "avx512f")]
-fn four_of_each(block: &Block, four: usize) -> __m512i {
-    // SAFETY: a block has four times 64, and it is aligned to 64 bytes.
-    unsafe { _mm512_load_si512(block.bytes.as_ptr().add(64 * (four & 3)).cast()) }
-}
-
-/// Lanes of 32 bits in an order that is told.
-macro_rules! lanes {
-    (|$lane:ident| $of:expr) => {
-        const {
-            let mut all = [0_i32; 16];
-            let mut $lane = 0;
-            while $lane < 16 {
-                all[$lane] = $of;
-                $lane += 1;
-            }
-            all
-        }
-    };
-}
-
-#[target_feature(enable = "avx512f")]
-fn vector(lanes: [i32; 16]) -> __m512i {
-    // SAFETY: sixteen numbers.
-    unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) }
-}
-
-/// Four bits of 256 columns: of 32 bytes the lower halves are 32 columns, the upper halves the next 32.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx2")]
-fn nibbles(block: &[u8], at: usize) -> [__m512i; 4] {
-    let (first, second) = (load64(block, at), load64(block, at + 64));
-    let from = vector(lanes!(|lane| 8 * (lane as i32 / 4) + 4 * (lane as i32 % 2)));
-    let shifts = vector(lanes!(|lane| 4 * (lane as i32 / 2 % 2)));
-    let low = _mm512_set1_epi8(15);
-    std::array::from_fn(|four| {
-        let from = _mm512_add_epi32(from, _mm512_set1_epi32(four as i32));
-        let both = _mm512_permutex2var_epi32(first, from, second);
-        _mm512_and_si512(_mm512_srlv_epi32(both, shifts), low)
-    })
-}
-
-/// The scales and the offsets of a Q4_K or Q5_K block.
-#[inline]
-#[target_feature(enable = "avx512f,avx2,f16c")]
-fn scales_of_32(block: &[u8]) -> (__m512, __m512) {
-    let [a, b, c, d] = scales_and_minima(block, 4).map(u32::cast_signed);
-    let packed = _mm_setr_epi32(a, b, c, d);
-    let twice = _mm_unpacklo_epi8(packed, packed);
-    let minima = _mm_unpackhi_epi8(packed, packed);
-    let worth = |steps, step| {
-        let steps = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(steps));
-        _mm512_mul_ps(steps, _mm512_set1_ps(step))
-    };
-    (worth(twice, half(block, 0)), worth(minima, half(block, 2)))
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-fn unpack_q4_k(block: &[u8; 144]) -> Unpacked {
-    let (scales, offsets) = scales_of_32(block);
-    Unpacked {
-        fours: nibbles(block, 16),
-        scales,
-        offsets,
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-fn unpack_q5_k(block: &[u8; 176]) -> Unpacked {
-    let (scales, offsets) = scales_of_32(block);
-    let mut fours = nibbles(block, 48);
-    // A bit of 32 bytes for each 32 columns.
-    let bits = vector(lanes!(|lane| 0x0101_0101 << (lane / 2)));
-    let fifth = _mm512_broadcast_i64x4(load32(block, 16));
-    let from = vector(lanes!(|lane| 4 * (lane as i32 % 2)));
-    for (four, bytes) in fours.iter_mut().enumerate() {
-        let from = _mm512_add_epi32(from, _mm512_set1_epi32(four as i32));
-        let set = _mm512_test_epi8_mask(_mm512_permutexvar_epi32(from, fifth), bits);
-        *bytes = _mm512_mask_add_epi8(*bytes, set, *bytes, _mm512_set1_epi8(16));
-    }
-    Unpacked {
-        fours,
-        scales,
-        offsets,
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-fn unpack_q6_k(block: &[u8; 210]) -> Unpacked {
-    // 64 bytes of lower and 32 of upper bits are 128 columns: the lower halves' first, then the upper halves'.
-    let (first, second) = (load64(block, 0), load64(block, 64));
-    let upper = load64(block, 128);
-    let from = vector(lanes!(|lane| 16 * (lane as i32 / 8)
-        + 8 * (lane as i32 / 2 % 2)
-        + 4 * (lane as i32 % 2)));
-    let shifts = vector(lanes!(|lane| 4 * (lane as i32 / 4 % 2)));
-    let from_upper = vector(lanes!(|lane| 8 * (lane as i32 / 8) + 4 * (lane as i32 % 2)));
-    // To bits four and five: up by 4, 2 or 0, or down by 2.
-    let turns = vector(lanes!(|lane| (36 - 2 * (lane as i32 / 2 % 4)) % 32));
-    let (low, upper_two) = (_mm512_set1_epi8(15), _mm512_set1_epi8(0x30));
-    let fours = std::array::from_fn(|four| {
-        let four = _mm512_set1_epi32(four as i32);
-        let both = _mm512_permutex2var_epi32(first, _mm512_add_epi32(from, four), second);
-        let lower = _mm512_and_si512(_mm512_srlv_epi32(both, shifts), low);
-        let upper = _mm512_permutexvar_epi32(_mm512_add_epi32(from_upper, four), upper);
-        let upper = _mm512_and_si512(_mm512_rolv_epi32(upper, turns), upper_two);
-        _mm512_or_si512(lower, upper)
-    });
-    let steps = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load16(block, 192)));
-    let scales = _mm512_mul_ps(steps, _mm512_set1_ps(half(block, 208)));
-    Unpacked {
-        fours,
-        scales,
-        // The six bits stand for -32 to 31.
-        offsets: _mm512_mul_ps(scales, _mm512_set1_ps(32.0)),
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
-fn unpack_q8_0(block: &[u8; 8 * 34]) -> Unpacked {
-    // One factor must be without a sign: they are 128 too large.
-    let quarter = |quarter: usize| {
-        let first = _mm512_castsi256_si512(load32(block, 68 * quarter + 2));
-        let weights = _mm512_inserti64x4(first, load32(block, 68 * quarter + 36), 1);
-        _mm512_xor_si512(weights, _mm512_set1_epi8(-128))
-    };
-    let [a, b, c, d] = [quarter(0), quarter(1), quarter(2), quarter(3)];
-    let (lower, upper) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-    let (more, most) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
-    let turned = vector(lanes!(|lane| 4 * (lane as i32 % 4) + lane as i32 / 4));
-    let fours = [
-        _mm512_unpacklo_epi64(lower, more),
-        _mm512_unpackhi_epi64(lower, more),
-        _mm512_unpacklo_epi64(upper, most),
-        _mm512_unpackhi_epi64(upper, most),
-    ]
-    .map(|four| _mm512_permutexvar_epi32(turned, four));
-    let bits = |part: usize| i16::from_le_bytes([block[34 * part], block[34 * part + 1]]);
-    let halves = _mm_setr_epi16(
-        bits(0),
-        bits(1),
-        bits(2),
-        bits(3),
-        bits(4),
-        bits(5),
-        bits(6),
-        bits(7),
-    );
-    let scales = _mm512_castps256_ps512(_mm256_cvtph_ps(halves));
-    let scales = _mm512_permutexvar_ps(vector(lanes!(|lane| lane as i32 / 2)), scales);
-    Unpacked {
-        fours,
-        scales,
-        offsets: _mm512_mul_ps(scales, _mm512_set1_ps(128.0)),
-    }
-}
+kind!(q4_0, add_q4_0, pack_q4_0, 8 * 18, unpack_q4_0);
+kind!(q4_1, add_q4_1, pack_q4_1, 8 * 20, unpack_q4_1);
+kind!(q5_0, add_q5_0, pack_q5_0, 8 * 22, unpack_q5_0);
+kind!(q5_1, add_q5_1, pack_q5_1, 8 * 24, unpack_q5_1);
 
 /// 256 columns of sixteen rows.
 #[derive(Clone)]

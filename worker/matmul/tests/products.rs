@@ -5,7 +5,16 @@
 use half::{bf16, f16};
 use hearth_matmul::{Activations, BLOCK, Halves, Kind, MANY, Matrix, Order};
 
-const KINDS: [Kind; 4] = [Kind::Q4K, Kind::Q5K, Kind::Q6K, Kind::Q8_0];
+const KINDS: [Kind; 8] = [
+    Kind::Q4K,
+    Kind::Q5K,
+    Kind::Q6K,
+    Kind::Q8_0,
+    Kind::Q4_0,
+    Kind::Q4_1,
+    Kind::Q5_0,
+    Kind::Q5_1,
+];
 
 fn one_by_one(many: usize, work: &(dyn Fn(usize) + Sync)) {
     (0..many).for_each(work);
@@ -19,19 +28,22 @@ fn on_threads(many: usize, work: &(dyn Fn(usize) + Sync)) {
     });
 }
 
+/// Where a block has its numbers of 16 bits.
+fn scales(kind: Kind) -> &'static [usize] {
+    match kind {
+        Kind::Q4K | Kind::Q5K | Kind::Q4_1 | Kind::Q5_1 => &[0, 2],
+        Kind::Q6K => &[208],
+        Kind::Q8_0 | Kind::Q4_0 | Kind::Q5_0 => &[0],
+    }
+}
+
 /// Any bytes are weights; only the scales are kept from being anything.
 fn weights(kind: Kind, blocks: usize, random: &mut fastrand::Rng) -> Vec<u8> {
     let mut data: Vec<u8> = (0..blocks * kind.bytes()).map(|_| random.u8(..)).collect();
-    let mut scale =
-        |at: &mut [u8]| at.copy_from_slice(&f16::from_f32(random.f32() * 0.1 - 0.05).to_le_bytes());
-    for block in data.chunks_mut(kind.bytes()) {
-        match kind {
-            Kind::Q4K | Kind::Q5K => {
-                scale(&mut block[0..2]);
-                scale(&mut block[2..4]);
-            }
-            Kind::Q6K => scale(&mut block[208..210]),
-            Kind::Q8_0 => block.chunks_mut(34).for_each(|block| scale(&mut block[0..2])),
+    for block in data.chunks_mut(kind.block().1) {
+        for &at in scales(kind) {
+            let scale = f16::from_f32(random.f32() * 0.1 - 0.05);
+            block[at..at + 2].copy_from_slice(&scale.to_le_bytes());
         }
     }
     data
@@ -91,6 +103,73 @@ fn weight(kind: Kind, block: &[u8], index: usize) -> f64 {
             let block = &block[34 * sub..];
             half(block) * f64::from(block[2 + within] as i8)
         }
+        Kind::Q4_0 => {
+            let block = &block[18 * sub..];
+            half(block) * (f64::from(nibble(&block[2..], within)) - 8.0)
+        }
+        Kind::Q4_1 => {
+            let block = &block[20 * sub..];
+            half(block) * f64::from(nibble(&block[4..], within)) + half(&block[2..])
+        }
+        Kind::Q5_0 => {
+            let block = &block[22 * sub..];
+            let value = nibble(&block[6..], within) | bit(&block[2..], within) << 4;
+            half(block) * (f64::from(value) - 16.0)
+        }
+        Kind::Q5_1 => {
+            let block = &block[24 * sub..];
+            let value = nibble(&block[8..], within) | bit(&block[4..], within) << 4;
+            half(block) * f64::from(value) + half(&block[2..])
+        }
+    }
+}
+
+/// Of 32 weights in 16 bytes the lower halves are the first sixteen, the upper halves the others.
+fn nibble(bytes: &[u8], index: usize) -> u8 {
+    if index < 16 {
+        bytes[index] & 15
+    } else {
+        bytes[index - 16] >> 4
+    }
+}
+
+fn bit(bytes: &[u8], index: usize) -> u8 {
+    bytes[index / 8] >> (index % 8) & 1
+}
+
+/// Every set's products against the definition. What is off is measured by the terms, with each weight taken for `least` at
+/// least.
+fn check(kind: Kind, data: &[u8], rows: usize, columns: usize, activations: &[f32], least: f64) {
+    let row_bytes = columns * kind.bytes() / BLOCK;
+    let products: Vec<Vec<f32>> = matrices(kind, data, rows, columns)
+        .iter()
+        .map(|matrix| matrix.multiply(activations, on_threads))
+        .collect();
+    let many = activations.len() / columns;
+    let taken = Activations::new(activations, columns, Order::Columns, one_by_one);
+    for index in 0..many {
+        let (blocks, scales) = taken.rows(index, 1);
+        let numbers: Vec<f64> = blocks
+            .iter()
+            .zip(scales)
+            .flat_map(|(block, &scale)| block.bytes.map(|byte| f64::from(byte) * f64::from(scale)))
+            .collect();
+        for row in 0..rows {
+            let blocks = &data[row * row_bytes..];
+            let (mut sum, mut size) = (0.0, 0.0);
+            for (column, number) in numbers.iter().enumerate().take(columns) {
+                let weight = weight(kind, &blocks[column / BLOCK * kind.bytes()..], column % BLOCK);
+                sum += number * weight;
+                size += number.abs() * weight.abs().max(least);
+            }
+            for products in &products {
+                let product = f64::from(products[index * rows + row]);
+                assert!(
+                    (product - sum).abs() <= 1e-5 * size,
+                    "{kind:?} {rows}x{columns}, {many}: {product} for {sum}"
+                );
+            }
+        }
     }
 }
 
@@ -115,36 +194,36 @@ fn a_product_is_the_sum_of_products() {
             if !usize::is_multiple_of(columns, kind.block().0) {
                 continue;
             }
-            let row_bytes = columns * kind.bytes() / BLOCK;
             let data = weights(kind, rows * columns / BLOCK, &mut random);
             let activations: Vec<f32> = (0..many * columns).map(|_| random.f32() * 2.0 - 1.0).collect();
-            let products: Vec<Vec<f32>> = matrices(kind, &data, rows, columns)
+            check(kind, &data, rows, columns, &activations, 0.0);
+        }
+    }
+}
+
+#[test]
+fn the_largest_weights_and_activations_do_not_overflow() {
+    let (rows, columns) = (17, 512);
+    for kind in KINDS {
+        for scale in [65504.0, -65504.0, 6e-8] {
+            let matrices = [0x00, 0xff, 0x7f, 0x80].map(|byte| {
+                let mut data = vec![byte; rows * columns / BLOCK * kind.bytes()];
+                for block in data.chunks_mut(kind.block().1) {
+                    for &at in scales(kind) {
+                        block[at..at + 2].copy_from_slice(&f16::from_f32(scale).to_le_bytes());
+                    }
+                }
+                data
+            });
+            let every = matrices
                 .iter()
-                .map(|matrix| matrix.multiply(&activations, on_threads))
-                .collect();
-            let taken = Activations::new(&activations, columns, Order::Columns, one_by_one);
-            for index in 0..many {
-                let (blocks, scales) = taken.rows(index, 1);
-                let numbers: Vec<f64> = blocks
-                    .iter()
-                    .zip(scales)
-                    .flat_map(|(block, &scale)| block.bytes.map(|byte| f64::from(byte) * f64::from(scale)))
-                    .collect();
-                for row in 0..rows {
-                    let blocks = &data[row * row_bytes..];
-                    let terms = numbers.iter().enumerate().take(columns).map(|(column, number)| {
-                        let block = &blocks[column / BLOCK * kind.bytes()..];
-                        number * weight(kind, block, column % BLOCK)
-                    });
-                    let (sum, size) = terms.fold((0.0, 0.0), |(sum, size), term: f64| {
-                        (sum + term, size + term.abs())
-                    });
-                    for products in &products {
-                        let product = f64::from(products[index * rows + row]);
-                        assert!(
-                            (product - sum).abs() <= 1e-5 * size,
-                            "{kind:?} {rows}x{columns}, {many}: {product} for {sum}"
-                        );
+                .flat_map(|data| (0..BLOCK).map(|index| weight(kind, data, index)));
+            let largest = every.map(f64::abs).fold(0.0, f64::max);
+            for data in &matrices {
+                for many in [1, 3, MANY] {
+                    for activation in [1e6, -1e6] {
+                        let activations = vec![activation; many * columns];
+                        check(kind, data, rows, columns, &activations, largest);
                     }
                 }
             }
@@ -155,11 +234,13 @@ fn a_product_is_the_sum_of_products() {
 #[test]
 fn a_row_does_not_depend_on_its_company() {
     let mut random = fastrand::Rng::with_seed(2);
-    for (kind, rows, columns) in KINDS
-        .map(|kind| (kind, 37, 4864))
-        .into_iter()
-        .chain([(Kind::Q8_0, 40, 416)])
-    {
+    // Rows of blocks of 32 may end within 256 weights.
+    for (kind, rows, columns) in KINDS.map(|kind| (kind, 37, 4864)).into_iter().chain(
+        KINDS
+            .into_iter()
+            .filter(|kind| kind.block().0 == 32)
+            .map(|kind| (kind, 40, 416)),
+    ) {
         let data = weights(kind, rows * columns / BLOCK, &mut random);
         let activations: Vec<f32> = (0..(MANY - 1) * columns)
             .map(|_| random.f32() * 2.0 - 1.0)
@@ -188,6 +269,9 @@ fn a_matrix_of_another_size_than_its_data_is_refused() {
     assert!(Matrix::new(Kind::Q6K, &data, 2, 512).is_none());
     assert!(Matrix::new(Kind::Q8_0, &data[..2 * 6 * 34], 2, 192).is_some());
     assert!(Matrix::new(Kind::Q8_0, &data[..2 * 6 * 34], 2, 190).is_none());
+    assert!(Matrix::new(Kind::Q4_0, &data[..2 * 6 * 18], 2, 192).is_some());
+    assert!(Matrix::new(Kind::Q4_0, &data[..2 * 6 * 18], 2, 200).is_none());
+    assert!(Matrix::new(Kind::Q5_0, &data[..2 * 6 * 18], 2, 192).is_none());
     assert!(Matrix::new(Kind::Q4K, &[], 0, 0).is_none());
 }
 

@@ -48,20 +48,20 @@ const PIECE: usize = 64 * BLOCK;
 ///
 /// What is no number becomes zero; what is more than 65504, as infinity is, becomes that.
 ///
-/// None when the weights are no whole number of blocks.
+/// None when the weights are no whole number of blocks, or of a kind that is read and not written.
 #[must_use]
 pub fn quantise(
     kind: Kind,
     numbers: Numbers<'_>,
     parallel: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
 ) -> Option<Vec<u8>> {
-    quantise_with(best_for(kind), kind, numbers, parallel)
+    quantise_with(best_for(kind)?, kind, numbers, parallel)
 }
 
 /// The same without vectors of the processor's: for tests.
 #[must_use]
 pub fn quantise_plainly(kind: Kind, numbers: Numbers<'_>) -> Option<Vec<u8>> {
-    quantise_with(plain(kind), kind, numbers, |parts, part| {
+    quantise_with(plain(kind)?, kind, numbers, |parts, part| {
         (0..parts).for_each(part)
     })
 }
@@ -107,7 +107,7 @@ fn quantise_with(
 /// The processor has what it was compiled for.
 type Kernel = unsafe fn(&[f32], &mut [u8]);
 
-/// A kernel for each kind, for what `$features` names.
+/// A kernel for each kind that is written, for what `$features` names.
 macro_rules! kernels {
     ($kind:expr, $($features:literal)?) => {{
         $(#[target_feature(enable = $features)])?
@@ -127,15 +127,16 @@ macro_rules! kernels {
             blocks::eight_bits(numbers, out);
         }
         match $kind {
-            Kind::Q4K => four,
-            Kind::Q5K => five,
-            Kind::Q6K => six,
-            Kind::Q8_0 => eight,
+            Kind::Q4K => Some(four),
+            Kind::Q5K => Some(five),
+            Kind::Q6K => Some(six),
+            Kind::Q8_0 => Some(eight),
+            Kind::Q4_0 | Kind::Q4_1 | Kind::Q5_0 | Kind::Q5_1 => None,
         }
     }};
 }
 
-fn best_for(kind: Kind) -> Kernel {
+fn best_for(kind: Kind) -> Option<Kernel> {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl") {
@@ -148,6 +149,6 @@ fn best_for(kind: Kind) -> Kernel {
     plain(kind)
 }
 
-fn plain(kind: Kind) -> Kernel {
+fn plain(kind: Kind) -> Option<Kernel> {
     kernels!(kind,)
 }

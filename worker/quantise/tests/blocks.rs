@@ -91,15 +91,14 @@ fn numbers_are_no_further_off_than_candles() {
 #[test]
 fn what_blocks_can_say_is_said_exactly() {
     // Zeros, and whole steps of a scale of 16 bits that reach from end to end.
-    let steps = |kind| match kind {
-        Kind::Q4K => (0..=15, 63.0),
-        Kind::Q5K => (0..=31, 63.0),
-        Kind::Q6K => (-32..=31, -128.0),
-        Kind::Q8_0 => (-127..=127, 1.0),
-    };
-    for (kind, theirs) in KINDS {
+    let steps = [
+        (0..=15, 63.0),
+        (0..=31, 63.0),
+        (-32..=31, -128.0),
+        (-127..=127, 1.0),
+    ];
+    for ((kind, theirs), (levels, scale)) in KINDS.into_iter().zip(steps) {
         assert_eq!(through_ours(kind, theirs, &[0.0; 512]), [0.0; 512]);
-        let (levels, scale) = steps(kind);
         let levels: Vec<i32> = levels.collect();
         let numbers: Vec<f32> = (0..512)
             .map(|index| {
@@ -213,10 +212,12 @@ fn all_processors_give_the_same_bytes_for_all_widths() {
 }
 
 #[test]
-fn parts_of_blocks_are_refused() {
+fn parts_of_blocks_and_kinds_that_are_only_read_are_refused() {
     let in_order = |parts, part: &(dyn Fn(usize) + Sync)| (0..parts).for_each(part);
     assert!(quantise(Kind::Q4K, Numbers::F32(&[0.0; 128]), in_order).is_none());
     assert!(quantise(Kind::Q8_0, Numbers::F32(&[0.0; 16]), in_order).is_none());
+    assert!(quantise(Kind::Q4_0, Numbers::F32(&[0.0; 256]), in_order).is_none());
+    assert!(quantise_plainly(Kind::Q5_1, Numbers::F32(&[0.0; 256])).is_none());
     assert_eq!(
         quantise(Kind::Q8_0, Numbers::F32(&[]), in_order),
         Some(Vec::new())
