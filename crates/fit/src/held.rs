@@ -38,17 +38,18 @@ pub(crate) fn held(matrices: &Matrices, level: CpuLevel) -> Held {
         };
     }
     let kind = matrices.tensor_type.name();
-    let tiled = |kinds: &[&str]| matrices.tiled && kinds.contains(&kind.as_str());
+    let is_of = |kinds: &[&str]| kinds.contains(&kind.as_str());
     let loaded = matrices.bytes;
     let (is_tiled, packed) = match level {
         CpuLevel::Baseline | CpuLevel::Neon => (false, 0),
-        // `Kind` in `worker/matmul`, whose kernels work on what is in the file.
+        // `Kind` in `worker/matmul`, whose kernels work on what is in the file, whatever its sides.
         CpuLevel::Avx2 | CpuLevel::AvxVnni | CpuLevel::Avx512 | CpuLevel::Avx512Vnni | CpuLevel::Amx => {
-            (tiled(&["Q4_K", "Q5_K", "Q6_K", "Q8_0"]), 0)
+            let is_tiled = is_of(&["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"]);
+            (is_tiled, 0)
         }
         // Blocks of four or eight rows, interleaved, no larger than before (`PackedKind::select` in `quantized/repack.rs`).
         CpuLevel::NeonDotprod | CpuLevel::NeonI8mm => {
-            let is_tiled = tiled(&["Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0"]);
+            let is_tiled = matrices.tiled && is_of(&["Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0"]);
             (is_tiled, if is_tiled { loaded } else { 0 })
         }
     };
@@ -56,5 +57,36 @@ pub(crate) fn held(matrices: &Matrices, level: CpuLevel) -> Held {
         loaded,
         packed,
         kernel: if is_tiled { Kernel::Tiled } else { Kernel::RowByRow },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hearth_gguf::TensorType;
+
+    use super::*;
+    use crate::shape::Role;
+
+    #[test]
+    fn what_is_tiled_differs_by_processor() {
+        let kernels = |id: u32, tiled: bool| {
+            let matrices = Matrices {
+                role: Role::Layer,
+                tensor_type: TensorType::from_id(id),
+                tiled,
+                halves: false,
+                weights: 896 * 896,
+                bytes: 1,
+            };
+            [CpuLevel::Baseline, CpuLevel::Avx2, CpuLevel::NeonI8mm]
+                .map(|level| held(&matrices, level).kernel)
+        };
+        let (yes, no) = (Kernel::Tiled, Kernel::RowByRow);
+        let [q4_0, q5_0, q8_0, q3_k] = [2, 6, 8, 11];
+        assert_eq!(kernels(q4_0, true), [no, yes, yes]);
+        // As Qwen2.5 0.5B has them, 896 columns wide.
+        assert_eq!(kernels(q5_0, false), [no, yes, no]);
+        assert_eq!(kernels(q8_0, false), [no, yes, no]);
+        assert_eq!(kernels(q3_k, true), [no, no, no]);
     }
 }
