@@ -26,6 +26,7 @@ mod reader;
 mod reply;
 mod session;
 mod shelf;
+mod states;
 mod stop;
 mod template;
 mod thought;

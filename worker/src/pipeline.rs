@@ -33,6 +33,9 @@ use crate::weights::SharedPipeline;
 /// How often drafts that agree on 2, on 3 to 5, and on more tokens usually stand, and those of a draft model.
 const USUAL: [f64; hearth_speculation::GRADES] = [0.3, 0.5, 0.7, 0.7];
 
+/// Tokens at the end of a prompt that may not be there in the next: what begins the model's own turn, and its thinking.
+const ASKS_FOR_ANSWER: usize = 16;
+
 /// The kind of a draft model's drafts.
 const MODEL: usize = 3;
 
@@ -127,38 +130,52 @@ impl ChatPipeline {
 
     /// Makes what the target has read the beginning of `text`, as much of it as is known.
     fn recall(&mut self, text: &[u32]) -> Result<()> {
-        if !self.target.rewinds() {
-            return self.target.forget();
-        }
+        // The logits after the last token are wanted, so at least that one is read again.
+        let wanted = &text[..text.len().saturating_sub(1)];
+        let reach = self.target.reach(wanted)?;
         let shared = common(self.target.read(), text);
         let lost = self.target.read().len() - shared;
-        let kept = self.shelf.recall(text, shared);
+        let kept = self.shelf.recall(wanted, reach);
         let is_another = lost > shared && shared + 1 < text.len();
         if is_another || (kept.is_some() && lost > 0) {
             // It may be asked for again. The same question is not another chat, however long its answer was.
-            let memory = self.target.take()?;
-            self.shelf.keep(memory);
+            if let Some(memory) = self.target.take()? {
+                self.shelf.keep(memory);
+            }
         }
         if let Some(memory) = kept {
             self.target.put(memory)?;
         }
-        // The logits after the last token are wanted, so at least that one is read again.
-        self.target.rewind_to(&text[..text.len().saturating_sub(1)])?;
+        self.target.rewind_to(wanted)?;
         Ok(())
     }
 
     /// Reads all of `text` but the last portion, which is returned to be read with a draft behind it. None when the
     /// client has left.
-    fn read_up_to<'text>(&mut self, text: &'text [u32], seq: &Sequence) -> Result<Option<&'text [u32]>> {
+    fn read_up_to<'text>(
+        &mut self,
+        text: &'text [u32],
+        is_prompt: bool,
+        seq: &Sequence,
+    ) -> Result<Option<&'text [u32]>> {
         let mut rest = &text[self.target.read().len()..];
         self.make_room(rest.len());
         self.target.reserve(rest.len())?;
-        while rest.len() > PORTION && self.target.rewinds() {
+        while rest.len() > PORTION && self.target.goes_on() {
             if seq.responder().is_closed() {
                 return Ok(None);
             }
             let (portion, more) = rest.split_at(PORTION);
             self.target.pass(portion, 1)?;
+            rest = more;
+        }
+        if is_prompt && self.target.remembers() {
+            // The next question begins as this one does, but for what asks for the answer.
+            let (portion, more) = rest.split_at(rest.len().saturating_sub(ASKS_FOR_ANSWER));
+            if !portion.is_empty() {
+                self.target.pass(portion, 1)?;
+            }
+            self.target.remember()?;
             rest = more;
         }
         Ok(Some(rest))
@@ -244,7 +261,11 @@ impl ChatPipeline {
             self.pace.begin(0..MODEL);
         }
         let gone = seq.responder().is_closed();
-        let Some(rest) = (if gone { None } else { self.read_up_to(&text, seq)? }) else {
+        let Some(rest) = (if gone {
+            None
+        } else {
+            self.read_up_to(&text, is_prompt, seq)?
+        }) else {
             seq.set_state(SequenceState::Done(StopReason::Canceled));
             return Ok(());
         };

@@ -7,6 +7,7 @@ use mistralrs_core::Pipeline;
 use mistralrs_core::pipeline::text_models_inputs_processor::{FlashParams, ModelInputs};
 use mistralrs_core::pipeline::{EitherCache, ForwardInputsResult, KvCache, NormalCache};
 
+use crate::states::States;
 use crate::threads;
 use crate::weights::SharedPipeline;
 
@@ -26,9 +27,22 @@ pub fn common(a: &[u32], b: &[u32]) -> usize {
 pub struct Reader {
     model: SharedPipeline,
     read: Vec<u32>,
-    /// Whether tokens can be taken back: not from a cache that forgets what leaves a window, nor from states that do not grow.
-    rewinds: bool,
+    kind: Kind,
+    /// Where states that do not grow can be gone back to.
+    remembered: Option<States>,
     most: usize,
+}
+
+/// What a model keeps of what it has read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Keys and values, from which the last tokens can be taken back.
+    Keys,
+    /// Keys and values that were made for a text of its length: those of models whose positions are stretched otherwise once
+    /// the text is long (`phi3` in `translation/config.rs`). Their window is as long as what they were trained for.
+    Whole,
+    /// States that do not grow as well.
+    States,
 }
 
 /// Tokens and what the model made of them, taken out of it.
@@ -39,11 +53,19 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// How many tokens of a text it can go on from.
+    pub fn reach(&self, text: &[u32]) -> usize {
+        let shared = common(&self.tokens, text);
+        let reaches = self.layers.iter().all(|layer| layer.try_set_len(shared).is_ok());
+        if reaches { shared } else { 0 }
+    }
+
     /// Tokens that its keys and values have room for.
     pub fn room(&self) -> usize {
         let room = |layer: &KvCache| match layer {
             KvCache::Normal { k, .. } => k.capacity_seq_len,
-            _ => 0,
+            KvCache::Rotating { k, .. } => k.capacity_seq_len,
+            KvCache::Shared { .. } => 0,
         };
         self.layers.iter().map(room).max().unwrap_or(0)
     }
@@ -58,15 +80,28 @@ impl Reader {
         let mut reader = Self {
             model,
             read: Vec::new(),
-            rewinds: false,
+            kind: Kind::States,
+            remembered: None,
             most: 0,
         };
-        reader.most = reader.pipeline()?.get_metadata().max_seq_len;
-        reader.rewinds = match reader.pipeline()?.cache() {
-            EitherCache::Normal(_) => {
-                reader.layers(|layers| layers.iter().all(|layer| matches!(layer, KvCache::Normal { .. })))?
-            }
+        let most = reader.pipeline()?.get_metadata().max_seq_len;
+        let is_whole = |layer: &KvCache| match layer {
+            KvCache::Rotating { k, .. } => k.max_seq_len >= most,
             _ => false,
+        };
+        reader.most = most;
+        let (has_states, is_whole) = match reader.pipeline()?.cache() {
+            EitherCache::Hybrid(cache) => {
+                let cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut layers = cache.caches.iter();
+                (layers.any(|layer| layer.as_recurrent_pool().is_some()), false)
+            }
+            _ => (false, reader.layers(|layers| layers.iter().any(is_whole))?),
+        };
+        reader.kind = match (has_states, is_whole) {
+            (true, _) => Kind::States,
+            (false, true) => Kind::Whole,
+            (false, false) => Kind::Keys,
         };
         reader.forget()?;
         Ok(reader)
@@ -113,9 +148,58 @@ impl Reader {
         self.most
     }
 
-    /// Whether tokens can be taken back.
+    /// Whether the last tokens can always be taken back, as many as a draft has.
     pub fn rewinds(&self) -> bool {
-        self.rewinds
+        self.kind == Kind::Keys
+    }
+
+    /// Whether a text can be read in portions.
+    pub fn goes_on(&self) -> bool {
+        self.kind != Kind::Whole
+    }
+
+    /// Whether it goes back only to where it was told to [remember](Self::remember).
+    pub fn remembers(&self) -> bool {
+        self.kind == Kind::States
+    }
+
+    /// Remembers the states of now, in place of those before.
+    ///
+    /// # Errors
+    /// candle's.
+    pub fn remember(&mut self) -> Result<()> {
+        let tokens = self.read.len();
+        let states = match self.pipeline()?.cache() {
+            EitherCache::Hybrid(cache) => {
+                let cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(States::of(&cache.caches, tokens)?)
+            }
+            _ => None,
+        };
+        self.remembered = states;
+        Ok(())
+    }
+
+    /// How many tokens of a text it can go on from.
+    ///
+    /// # Errors
+    /// As [`Self::pipeline`].
+    pub fn reach(&mut self, text: &[u32]) -> Result<usize> {
+        let shared = common(&self.read, text);
+        if shared == self.read.len() && self.goes_on() {
+            return Ok(shared);
+        }
+        Ok(match self.kind {
+            Kind::Keys => match self.each_layer(|layer| layer.try_set_len(shared)) {
+                Ok(()) => shared,
+                Err(_) => 0,
+            },
+            Kind::Whole => 0,
+            Kind::States => {
+                let remembered = self.remembered.as_ref().map(|states| states.tokens);
+                remembered.filter(|tokens| *tokens <= shared).unwrap_or(0)
+            }
+        })
     }
 
     /// Takes back all tokens but the first `length`.
@@ -129,22 +213,33 @@ impl Reader {
         if length == 0 {
             return self.forget();
         }
-        if !self.rewinds {
-            bail!("a cache with a window does not go back");
+        match self.kind {
+            Kind::Keys => self.each_layer(|layer| layer.set_len(length))?,
+            Kind::Whole => bail!("keys and values of a text of another length do not go back"),
+            Kind::States => {
+                let Some(states) = self.remembered.take().filter(|states| states.tokens == length) else {
+                    bail!("states that do not grow do not go back");
+                };
+                if let EitherCache::Hybrid(cache) = self.pipeline()?.cache() {
+                    let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+                    states.restore(&mut cache.caches)?;
+                }
+                self.remembered = Some(states);
+            }
         }
-        self.each_layer(|layer| layer.set_len(length))?;
         self.read.truncate(length);
         Ok(())
     }
 
-    /// Takes back what is not the beginning of `text`, and returns the rest of it, which has not been read.
+    /// Takes back what is not the beginning of `text`, or more where the cache does not go back just so far, and returns the
+    /// rest of it, which has not been read.
     ///
     /// # Errors
     /// As [`Self::rewind`].
     pub fn rewind_to<'text>(&mut self, text: &'text [u32]) -> Result<&'text [u32]> {
-        let shared = common(&self.read, text);
-        self.rewind(shared)?;
-        Ok(&text[shared..])
+        let reach = self.reach(text)?;
+        self.rewind(reach)?;
+        Ok(&text[reach..])
     }
 
     /// Takes back everything, and gives the memory back.
@@ -153,13 +248,14 @@ impl Reader {
     /// As [`Self::pipeline`].
     pub fn forget(&mut self) -> Result<()> {
         self.read.clear();
+        self.remembered = None;
         self.each_layer(|layer| {
             layer.reset();
-            if let KvCache::Normal { k, v } = layer {
-                // The memory of so many tokens is taken with the first.
-                for cache in [k, v] {
-                    cache.capacity_seq_len = 0;
-                }
+            // The memory of so many tokens is taken with the first.
+            match layer {
+                KvCache::Normal { k, v } => (k.capacity_seq_len, v.capacity_seq_len) = (0, 0),
+                KvCache::Rotating { k, v } => (k.capacity_seq_len, v.capacity_seq_len) = (0, 0),
+                KvCache::Shared { .. } => {}
             }
             Ok(())
         })?;
@@ -174,15 +270,19 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes what was read out of the model, which then has read nothing.
+    /// Takes what was read out of the model, which then has read nothing; none where it does not go back, or lies in a cache
+    /// that could have states as well.
     ///
     /// # Errors
     /// As [`Self::pipeline`].
-    pub fn take(&mut self) -> Result<Memory> {
+    pub fn take(&mut self) -> Result<Option<Memory>> {
         let tokens = std::mem::take(&mut self.read);
-        let layers = self.layers(|layers| layers.clone())?;
+        let layers = match (self.kind, self.pipeline()?.cache()) {
+            (Kind::Keys, EitherCache::Normal(_)) => Some(self.layers(|layers| layers.clone())?),
+            _ => None,
+        };
         self.forget()?;
-        Ok(Memory { tokens, layers })
+        Ok(layers.map(|layers| Memory { tokens, layers }))
     }
 
     /// Gives the model what was taken out of it, in place of what it has read since.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::reader::{Memory, common};
+use crate::reader::Memory;
 
 /// Memories, the one that was put here last at the end.
 #[derive(Default)]
@@ -16,11 +16,11 @@ impl Shelf {
         self.memories.push_back(memory);
     }
 
-    /// Takes down the memory that has the most of this prompt, if it has more than `least` tokens of it.
+    /// Takes down the memory that goes on with the most of this prompt, if that is more than `least` tokens of it.
     pub fn recall(&mut self, prompt: &[u32], least: usize) -> Option<Memory> {
-        let shared = |memory: &Memory| common(&memory.tokens, prompt);
-        let best = (0..self.memories.len()).max_by_key(|&index| shared(&self.memories[index]))?;
-        if shared(&self.memories[best]) <= least {
+        let reach = |memory: &Memory| memory.reach(prompt);
+        let best = (0..self.memories.len()).max_by_key(|&index| reach(&self.memories[index]))?;
+        if reach(&self.memories[best]) <= least {
             return None;
         }
         self.memories.remove(best)

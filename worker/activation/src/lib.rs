@@ -89,7 +89,7 @@ fn each(activation: Activation, gate: &[f32], up: &[f32], out: &mut [f32]) {
 
 /// 1 / (1 + e⁻ˣ), by the exponential of a number that is never positive, so that nothing overflows.
 #[inline(always)]
-fn logistic(x: f32) -> f32 {
+pub fn logistic(x: f32) -> f32 {
     let small = exp(-x.abs());
     let upper = if x >= 0.0 { 1.0 } else { small };
     upper / (1.0 + small)

@@ -4,14 +4,20 @@
 //! head (grouped-query attention) share the widened tile. Nothing of the size queries × keys is ever held. The
 //! softmax runs along (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018, as in
 //! FlashAttention): a tile's maximum rescales what was summed before.
+//!
+//! And linear attention, which keeps one matrix a head in place of a cache ([`DeltaRule`]).
 
 #![allow(
     unsafe_code,
     reason = "vector instructions, and threads that each write a part of one result"
 )]
 
+mod convolution;
+mod delta;
 mod kernel;
 mod lanes;
+#[cfg(feature = "candle")]
+mod linear;
 pub mod rope;
 mod rows;
 #[cfg(feature = "candle")]
@@ -19,7 +25,11 @@ mod tensors;
 
 use std::ops::Range;
 
+pub use convolution::Convolution;
+pub use delta::DeltaRule;
 use lanes::{Job, Lanes, dispatch};
+#[cfg(feature = "candle")]
+pub use linear::{convolution, delta_rule, selective_scan};
 pub use rows::{Element, Rows};
 #[cfg(feature = "candle")]
 pub use tensors::{attention, stored};
