@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::device::Placement;
-use crate::reader::Reader;
+use crate::reader::{PORTION, Reader};
 use crate::weights;
 use crate::{experts, matmul, mxfp4, preflight, quantise, uqff};
 
@@ -51,8 +51,9 @@ families!(
     smollm3, glm4, deepseek2, granitemoehybrid, granitemoehybrid_dense, starcoder2, gpt_oss, gemma4, gemma4_moe
 );
 families!(
-    gguf: llama, llama_yarn, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, gemma3_text, phi3, phi4_mini, smollm3,
-    glm4, deepseek2, granite, granitemoehybrid_dense
+    gguf, at every_kind, when asked:
+    llama, llama_yarn, mistral3, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, gemma3_text, phi3, phi4_mini,
+    smollm3, glm4, deepseek2, granite, granitemoehybrid_dense, starcoder2
 );
 
 /// What the engine would answer wrongly is refused before its weights are read.
@@ -97,6 +98,51 @@ fn positions_are_read_as_transformers_5_writes_them() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A window slides, and states that do not grow go on, however a text comes: in one piece, in portions, token by token, with some
+/// taken back. It is longer than what a cache keeps before and behind a window.
+#[test]
+fn a_long_text_is_read_in_parts_as_in_one_piece() -> anyhow::Result<()> {
+    const TOKENS: usize = 1500;
+    for name in [
+        "gemma2",
+        "gemma3_text",
+        "gemma4",
+        "gpt_oss",
+        "mistral",
+        "qwen3_5",
+        "starcoder2",
+    ] {
+        family(name, &|_, golden, tensors, folder| {
+            let mut model = load(&write_safetensors(golden, tensors, folder)?, None)?;
+            let prompt: Vec<u32> = numbers(&golden["prompt"]);
+            let text: Vec<u32> = prompt.into_iter().cycle().take(TOKENS).collect();
+            let whole = model.pass(&text, 1)?.i(0)?;
+            model.forget()?;
+            let (portions, rest) = text.split_at(900);
+            for portion in portions.chunks(PORTION) {
+                model.pass(portion, 1)?;
+            }
+            let (one_by_one, rest) = rest.split_at(40);
+            for token in one_by_one.chunks(1) {
+                model.pass(token, 1)?;
+            }
+            if model.rewinds() {
+                let read = model.read().len();
+                model.pass(&rest[..9], 9)?;
+                model.rewind(read)?;
+            }
+            let mut logits = whole.clone();
+            for portion in rest.chunks(PORTION) {
+                logits = model.pass(portion, 1)?.i(0)?;
+            }
+            let furthest = (logits - whole)?.abs()?.max_all()?.to_scalar::<f32>()?;
+            ensure!(furthest < ROUNDING, "of {name}, a logit is {furthest} away");
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
 /// Most that a logit may be away from the reference's, which has 32 bits where the cache here keeps 16.
 const ROUNDING: f32 = 0.02;
 /// The same, on the average over all, for weights of eight bits.
@@ -110,6 +156,15 @@ const LEVELS: [(Quantisation, f32); 4] = [
     (Quantisation::Q6K, 0.25),
     (Quantisation::Q5K, 0.6),
     (Quantisation::Q4K, 0.6),
+];
+
+/// The same for files of the kinds that have blocks of 32.
+const KINDS: [(GgmlDType, f32); 5] = [
+    (GgmlDType::Q8_0, EIGHT_BITS),
+    (GgmlDType::Q5_1, 0.6),
+    (GgmlDType::Q5_0, 0.6),
+    (GgmlDType::Q4_1, 0.6),
+    (GgmlDType::Q4_0, 0.6),
 ];
 
 /// Compares what is said by a model in a folder.
@@ -196,15 +251,10 @@ fn every_level(
         let away = root_mean_square(&apart(&logits, &golden["logits"])?)?;
         println!("{name} at {}: {away}", level.name());
         ensure!(away < most, "at {}, logits are {away} away", level.name());
-        if !model.rewinds() {
+        if !model.goes_on() {
             continue;
         }
-        model.forget()?;
-        let (first, second) = prompt.split_at(prompt.len() / 2);
-        model.pass(first, 1)?;
-        model.pass(second, 1)?;
-        model.rewind_to(first)?;
-        let parts = model.pass(second, second.len())?.i(second.len() - 1)?;
+        let parts = in_parts(&mut model, &prompt)?;
         let away = root_mean_square(&(parts - logits)?)?;
         ensure!(
             away < ROUNDING,
@@ -219,17 +269,22 @@ fn root_mean_square(numbers: &Tensor) -> Result<f32> {
     numbers.sqr()?.mean_all()?.sqrt()?.to_scalar()
 }
 
-fn gguf(name: &str, golden: &Value, tensors: &BTreeMap<String, Tensor>, folder: &Path) -> anyhow::Result<()> {
-    let architecture = match name {
+/// GGUF's name of a family's architecture.
+fn architecture(name: &str) -> &str {
+    match name {
         "qwen3_moe" => "qwen3moe",
         "qwen3_5" => "qwen35",
         "qwen3_5_moe" => "qwen35moe",
-        "mistral" | "llama_yarn" => "llama",
+        "llama_yarn" => "llama",
         "gemma3_text" => "gemma3",
         "phi4_mini" => "phi3",
         "granitemoehybrid_dense" => "granite",
         name => name,
-    };
+    }
+}
+
+fn gguf(name: &str, golden: &Value, tensors: &BTreeMap<String, Tensor>, folder: &Path) -> anyhow::Result<()> {
+    let architecture = architecture(name);
     let write = |kind| as_gguf::write(architecture, kind, golden, tensors, folder);
     compare(golden, &[write(GgmlDType::F32)?])?;
     if support::class(architecture).is_some() {
@@ -238,6 +293,23 @@ fn gguf(name: &str, golden: &Value, tensors: &BTreeMap<String, Tensor>, folder: 
         roughly(golden, load(&[write(GgmlDType::BF16)?], None)?)?;
     }
     roughly(golden, load(&[write(GgmlDType::Q8_0)?], None)?)?;
+    Ok(())
+}
+
+/// With the kinds of quantisation that such short rows have, each file near the reference.
+fn every_kind(
+    name: &str,
+    golden: &Value,
+    tensors: &BTreeMap<String, Tensor>,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    for (kind, most) in KINDS {
+        let file = as_gguf::write(architecture(name), kind, golden, tensors, folder)?;
+        let logits = load(&[file], None)?.pass(&numbers(&golden["prompt"]), 1)?.i(0)?;
+        let away = root_mean_square(&apart(&logits, &golden["logits"])?)?;
+        println!("{name} as {kind:?}: {away}");
+        ensure!(away < most, "as {kind:?}, logits are {away} away");
+    }
     Ok(())
 }
 
@@ -259,13 +331,8 @@ fn compare(golden: &Value, files: &[PathBuf]) -> anyhow::Result<()> {
         let said = continued(&mut model, logits, greedy.len())?;
         ensure!(said == greedy, "{said:?} is said, and not {greedy:?}");
         model.forget()?;
-        if model.rewinds() {
-            // As prompts are read in portions, and drafts taken back.
-            let (first, second) = prompt.split_at(prompt.len() / 2);
-            model.pass(first, 1)?;
-            model.pass(second, 1)?;
-            model.rewind_to(first)?;
-            let logits = model.pass(second, second.len())?.i(second.len() - 1)?;
+        if model.goes_on() {
+            let logits = in_parts(&mut model, &prompt)?;
             let furthest = apart(&logits, &run["logits"])?
                 .abs()?
                 .max_all()?
@@ -278,6 +345,18 @@ fn compare(golden: &Value, files: &[PathBuf]) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The logits after a prompt that is read as prompts are in portions, and drafts taken back.
+fn in_parts(model: &mut Reader, prompt: &[u32]) -> Result<Tensor> {
+    model.forget()?;
+    let (first, second) = prompt.split_at(prompt.len() / 2);
+    model.pass(first, 1)?;
+    model.remember()?;
+    model.pass(second, 1)?;
+    let rest = model.rewind_to(first)?;
+    let again = [rest, second].concat();
+    model.pass(&again, again.len())?.i(again.len() - 1)
 }
 
 fn load(files: &[PathBuf], quantisation: Option<Quantisation>) -> anyhow::Result<Reader> {

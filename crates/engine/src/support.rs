@@ -12,11 +12,11 @@ use crate::protocol::Fault;
 use pre_tokenizers::pre_tokenizer;
 
 /// Architectures that load from GGUF and answer: those that mistral.rs reads (`pipeline/gguf.rs`) and those that the worker
-/// translates for the class of a family ([`TRANSLATED`]).
-pub const ARCHITECTURES: [&str; 16] = [
+/// translates for the class of a family ([`TRANSLATED`]). Tests compare what each of them answers with transformers'
+/// (`worker/src/families.rs`).
+pub const ARCHITECTURES: [&str; 15] = [
     "llama",
     "mistral3",
-    "phi2",
     "phi3",
     "qwen2",
     "qwen3",
@@ -33,8 +33,9 @@ pub const ARCHITECTURES: [&str; 16] = [
 ];
 
 /// Architectures whose GGUF files run as a class of transformers' (`worker/src/translation.rs`), each with the class. mistral.rs
-/// reads phi3 as well, but neither the base of its positions nor how they are stretched.
-pub const TRANSLATED: [(&str, &str); 9] = [
+/// reads two of them as well: phi3, but neither the base of its positions nor how they are stretched, and starcoder2, but
+/// neither its window nor files whose output is the table of embeddings.
+pub const TRANSLATED: [(&str, &str); 10] = [
     ("gemma2", "Gemma2ForCausalLM"),
     ("gemma3", "Gemma3ForCausalLM"),
     ("smollm3", "SmolLM3ForCausalLM"),
@@ -44,6 +45,7 @@ pub const TRANSLATED: [(&str, &str); 9] = [
     ("qwen35moe", "Qwen3_5MoeForConditionalGeneration"),
     ("deepseek2", "DeepseekV2ForCausalLM"),
     ("granite", "GraniteMoeHybridForCausalLM"),
+    ("starcoder2", "Starcoder2ForCausalLM"),
 ];
 
 /// The class as which GGUF files of this architecture run; none where mistral.rs reads them itself.
@@ -51,23 +53,6 @@ pub fn class(architecture: &str) -> Option<safetensors::Class> {
     let (_, name) = TRANSLATED.iter().find(|(known, _)| *known == architecture)?;
     safetensors::CLASSES.into_iter().find(|class| class.name == *name)
 }
-
-/// Those of [`ARCHITECTURES`] whose answers tests compare with transformers' (`worker/src/families.rs`).
-pub const COMPARED: [&str; 13] = [
-    "llama",
-    "qwen2",
-    "qwen3",
-    "qwen3moe",
-    "gemma2",
-    "gemma3",
-    "smollm3",
-    "glm4",
-    "phi3",
-    "qwen35",
-    "qwen35moe",
-    "deepseek2",
-    "granite",
-];
 
 /// Types of tensors that candle makes weights of (`quantized/ggml_file.rs`, `qtensor_from_ggml`). It knows Q8_1 and
 /// Q8_K by name, and refuses them there.
@@ -163,7 +148,9 @@ pub fn check(header: &Header) -> Result<(), Unsupported> {
         return Err(Unsupported::NoTemplate);
     }
     numbers(header, architecture)?;
-    tensors(header, architecture)?;
+    if class(architecture).is_some() {
+        layers(header, architecture)?;
+    }
     positions(header, architecture)
 }
 
@@ -221,10 +208,10 @@ fn numbers(header: &Header, architecture: &str) -> Result<(), Unsupported> {
         "attention.head_count_kv",
     ];
     let besides: &[&str] = match architecture {
-        "llama" | "mistral3" | "phi2" => &["rope.dimension_count"],
+        "llama" | "mistral3" => &["rope.dimension_count"],
         "phi3" | "glm4" => &["rope.dimension_count", "feed_forward_length"],
         "gemma2" | "gemma3" => &["attention.key_length", "feed_forward_length"],
-        "smollm3" | "granite" => &["feed_forward_length"],
+        "smollm3" | "granite" | "starcoder2" => &["feed_forward_length"],
         "deepseek2" => &[
             "attention.kv_lora_rank",
             "rope.dimension_count",
@@ -271,43 +258,6 @@ fn numbers(header: &Header, architecture: &str) -> Result<(), Unsupported> {
     } else {
         let what = format!("number {key}, which the engine asks for");
         Err(Unsupported::Missing { what })
-    }
-}
-
-/// `models/quantized_phi2.rs` and `_starcoder2.rs` ask for an output matrix, where the others fall back to the embeddings, and
-/// panic on layers whose weights are plain numbers.
-fn tensors(header: &Header, architecture: &str) -> Result<(), Unsupported> {
-    if class(architecture).is_some() {
-        return layers(header, architecture);
-    }
-    if !matches!(architecture, "phi2" | "starcoder2") {
-        return Ok(());
-    }
-    if tensor(header, "output.weight").is_none() {
-        let what = "output matrix of its own, which the engine needs for this architecture";
-        return Err(Unsupported::Missing {
-            what: what.to_owned(),
-        });
-    }
-    if architecture != "starcoder2" && tensor(header, "blk.0.attn_qkv.weight").is_none() {
-        let what = "matrix blk.0.attn_qkv, which the engine needs for this architecture";
-        return Err(Unsupported::Missing {
-            what: what.to_owned(),
-        });
-    }
-    let plain = |tensor: &&Tensor| {
-        tensor.shape.len() > 1
-            && tensor.name.starts_with("blk.")
-            && FLOAT_TYPES.contains(&tensor.tensor_type.name().as_str())
-    };
-    match header.tensors.iter().find(plain) {
-        Some(tensor) => misfit(format!(
-            "the engine runs {architecture} models only when they are quantised, and {} is {}; choose another file of \
-             the same model, such as Q4_K_M or Q8_0",
-            tensor.name,
-            tensor.tensor_type.name()
-        )),
-        None => Ok(()),
     }
 }
 
@@ -417,12 +367,16 @@ fn positions(header: &Header, architecture: &str) -> Result<(), Unsupported> {
             "{rotary} of the {head} numbers of a head carry the position, which no model of its architecture has"
         ));
     }
-    if matches!(architecture, "llama" | "mistral3" | "smollm3" | "granite") && rotary != key_length {
+    if matches!(
+        architecture,
+        "llama" | "mistral3" | "smollm3" | "granite" | "starcoder2"
+    ) && rotary != key_length
+    {
         return misfit(format!(
             "{rotary} of the {key_length} numbers of a head carry the position; the engine needs all of them to"
         ));
     }
-    if matches!(architecture, "phi3" | "smollm3" | "granite") && key_length != default {
+    if matches!(architecture, "phi3" | "smollm3" | "granite" | "starcoder2") && key_length != default {
         return misfit(format!(
             "its heads have {key_length} numbers; the engine needs them to have {default} for this architecture"
         ));

@@ -14,7 +14,7 @@ use std::path::Path;
 use hearth_engine::Backend;
 use hearth_engine::protocol::Quantisation;
 use hearth_engine::support::safetensors::{CLASSES, FAILS};
-use hearth_engine::support::{ARCHITECTURES, COMPARED, TENSOR_TYPES};
+use hearth_engine::support::{ARCHITECTURES, TENSOR_TYPES};
 
 /// What anybody has seen of a backend. Whoever runs one writes here what came of it.
 fn tried(backend: Backend) -> &'static str {
@@ -33,7 +33,7 @@ fn page() -> String {
         "# Models that run\n\nThis page is written from the lists that the verdict asks before a download and the worker before a load \
          (`crates/engine/src/support.rs` and `support/safetensors.rs`; see `crates/engine/tests/models_page.rs`). What is not \
          on it is refused in a sentence.\n\n*Compared* means that a tiny model of the family answers as transformers does, logit \
-         by logit and token by token, in `worker/src/families.rs`: on the processor, in 32 bits, at Q8_0 (at every level with \
+         by logit and token by token, in `worker/src/families.rs`: on the processor, in 32 bits, at Q8_0 (at every level and in every kind of blocks with \
          `cargo xtask test --models`), and in two parts where tokens can be taken back.\n\n",
     );
     page += "## What they run on\n\n| backend | program | what was done with it |\n| --- | --- | --- |\n";
@@ -46,12 +46,7 @@ fn page() -> String {
         "\nNo family was run on a graphics card: what stands below of processors is only expected there.\n\n";
     page += "## GGUF\n\n| architecture | processor | compared |\n| --- | --- | --- |\n";
     for architecture in ARCHITECTURES {
-        let compared = if COMPARED.contains(&architecture) {
-            "yes"
-        } else {
-            ""
-        };
-        writeln!(page, "| {architecture} | runs | {compared} |").unwrap();
+        writeln!(page, "| {architecture} | runs | yes |").unwrap();
     }
     writeln!(page, "\nTensors of the types {}.\n", TENSOR_TYPES.join(", ")).unwrap();
     page += "## Safetensors\n\n| class in config.json | family | processor | compared |\n| --- | --- | --- | --- |\n";

@@ -24,6 +24,7 @@ pub fn of(metadata: &Metadata, files: &Files, class: Class) -> Result<Value> {
         "deepseek2" => deepseek2(metadata)?,
         "granite" => granite(metadata)?,
         "qwen35" | "qwen35moe" => qwen35(metadata)?,
+        "starcoder2" => starcoder2(metadata),
         other => bail!("its architecture, “{other}”, is not known to the engine"),
     };
     extend(&mut config, more);
@@ -49,8 +50,10 @@ fn common(metadata: &Metadata, files: &Files) -> Result<Value> {
     let layers = metadata.needed("block_count")?;
     let guessing = metadata.number("nextn_predict_layers").unwrap_or(0);
     let heads = metadata.needed("attention.head_count")?;
-    let is_gemma = metadata.architecture.starts_with("gemma");
-    let activation = if is_gemma { "gelu_pytorch_tanh" } else { "silu" };
+    let activation = match metadata.architecture {
+        "gemma2" | "gemma3" | "starcoder2" => "gelu_pytorch_tanh",
+        _ => "silu",
+    };
     Ok(json!({
         "attention_bias": false,
         "head_dim": head(metadata)?,
@@ -252,6 +255,15 @@ fn qwen35(metadata: &Metadata) -> Result<Value> {
         );
     }
     Ok(config)
+}
+
+/// Files say nothing of the window, which is as long in all three published models.
+fn starcoder2(metadata: &Metadata) -> Value {
+    json!({
+        "norm_epsilon": metadata.float("attention.layer_norm_epsilon").unwrap_or(1e-5),
+        "sliding_window": metadata.number("attention.sliding_window").unwrap_or(4096),
+        "use_bias": true,
+    })
 }
 
 /// A model that could see, with eyes of next to no numbers: a GGUF file holds what reads alone.

@@ -85,6 +85,12 @@ const QWEN: Names = &[
     ("post_attention_layernorm", "post_attention_norm"),
 ];
 
+const STARCODER: Names = &[
+    ("mlp.c_fc", "ffn_up"),
+    ("mlp.c_proj", "ffn_down"),
+    ("post_attention_layernorm", "ffn_norm"),
+];
+
 /// What the converter did to numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -244,6 +250,7 @@ impl Places {
             "glm4" => plain(GLM),
             "phi3" => plain(PHI),
             "deepseek2" => plain(DEEPSEEK),
+            "starcoder2" => plain(STARCODER),
             "qwen35" | "qwen35moe" => Self {
                 prefix: "model.language_model.",
                 shifted: true,

@@ -86,7 +86,7 @@ fn count(of: &Dimensions) -> Counts {
     let keys = product(&[of.embedding, of.kv_heads, of.key_length]);
     let attention = sum(&[queries, queries, keys, keys]);
     // Two matrices where nothing gates the feed-forward state.
-    let gated = !matches!(of.architecture.as_str(), "phi2" | "starcoder2");
+    let gated = of.architecture != "starcoder2";
     let feed_forward = product(&[of.embedding, of.feed_forward, if gated { 3 } else { 2 }]);
     let (dense, experts) = match of.experts {
         Some(experts) => (0, product(&[feed_forward, experts.count, of.layers])),
@@ -95,11 +95,10 @@ fn count(of: &Dimensions) -> Counts {
     let layers = product(&[attention.saturating_add(dense), of.layers]);
     let table = product(&[of.vocabulary, of.embedding]);
     // No metadata tells whether the output shares the embeddings. Of published models those do whose table is a larger
-    // part of them: Qwen3 4B with 9.7 %, and not Qwen3 8B with 7.6 %; Gemma always does. Where the engine needs an output, it is there.
+    // part of them: Qwen3 4B with 9.7 %, and not Qwen3 8B with 7.6 %; Gemma and StarCoder 2 always do.
     let all = sum(&[layers, experts, table]);
-    let needs_output = matches!(of.architecture.as_str(), "phi2" | "starcoder2");
-    let is_gemma = of.architecture.starts_with("gemma");
-    let tied = is_gemma || !needs_output && u128::from(table) * 1000 >= u128::from(all) * 87;
+    let always = of.architecture.starts_with("gemma") || of.architecture == "starcoder2";
+    let tied = always || u128::from(table) * 1000 >= u128::from(all) * 87;
     Counts {
         layers,
         experts,

@@ -115,6 +115,7 @@ pub fn metadata(
             "attention.layer_norm_rms_epsilon",
             config["rms_norm_eps"].as_f64(),
         ),
+        ("attention.layer_norm_epsilon", config["norm_epsilon"].as_f64()),
         (
             "attn_logit_softcapping",
             config["attn_logit_softcapping"].as_f64(),

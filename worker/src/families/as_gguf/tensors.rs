@@ -6,7 +6,7 @@ use candle_core::{DType, Result, Tensor};
 use serde_json::Value;
 
 /// Names of transformers' that have another name there, each with all before it replaced.
-const NAMES: [(&str, &str); 47] = [
+const NAMES: [(&str, &str); 49] = [
     ("model.embed_tokens.", "token_embd."),
     ("model.norm.", "output_norm."),
     ("lm_head.", "output."),
@@ -46,6 +46,8 @@ const NAMES: [(&str, &str); 47] = [
     ("mlp.gate_proj.", "ffn_gate."),
     ("mlp.up_proj.", "ffn_up."),
     ("mlp.down_proj.", "ffn_down."),
+    ("mlp.c_fc.", "ffn_up."),
+    ("mlp.c_proj.", "ffn_down."),
     ("shared_mlp.output_linear.", "ffn_down."),
     ("mlp.experts.", "experts."),
     ("input_layernorm.", "attn_norm."),
@@ -94,10 +96,10 @@ fn change(architecture: &str, config: &Value, name: String, tensor: Tensor) -> R
     let number = |key: &str| config[key].as_u64().unwrap_or(1) as usize;
     let one = |tensor: Tensor| Ok(vec![(name.clone(), tensor)]);
     match architecture {
-        "llama" | "smollm3" | "granite" if name.contains("q_proj") => {
+        "llama" | "mistral3" | "smollm3" | "granite" if name.contains("q_proj") => {
             one(interleaved(&tensor, number("num_attention_heads"))?)
         }
-        "llama" | "smollm3" | "granite" if name.contains("k_proj") => {
+        "llama" | "mistral3" | "smollm3" | "granite" if name.contains("k_proj") => {
             one(interleaved(&tensor, number("num_key_value_heads"))?)
         }
         "gemma2" if name.contains("q_proj") => one((tensor * query_scale(config))?),
