@@ -20,7 +20,7 @@ pub struct BenchModel {
     usual: bool,
 }
 
-static MODELS: [BenchModel; 8] = [
+static MODELS: [BenchModel; 11] = [
     BenchModel {
         name: "llama-1b-q4_k_m",
         shape: Shape::LLAMA_1B,
@@ -66,6 +66,24 @@ static MODELS: [BenchModel; 8] = [
     BenchModel {
         name: "gemma3-4b-q4_k_m",
         shape: Shape::GEMMA3_4B,
+        quantisation: Quantisation::Q4KM,
+        usual: false,
+    },
+    BenchModel {
+        name: "qwen3-moe-32-q4_k_m",
+        shape: Shape::QWEN3_MOE_32,
+        quantisation: Quantisation::Q4KM,
+        usual: false,
+    },
+    BenchModel {
+        name: "qwen3-moe-128-q4_k_m",
+        shape: Shape::QWEN3_MOE_128,
+        quantisation: Quantisation::Q4KM,
+        usual: false,
+    },
+    BenchModel {
+        name: "qwen35-4b-q4_k_m",
+        shape: Shape::QWEN35_4B,
         quantisation: Quantisation::Q4KM,
         usual: false,
     },

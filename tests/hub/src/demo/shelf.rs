@@ -37,6 +37,7 @@ const BARD: Shape = Shape {
     layers: 4,
     dim: 192,
     ffn: 512,
+    experts: 1,
     heads: 3,
     kv_heads: 1,
     head_dim: 64,
