@@ -1,16 +1,18 @@
 //! What this computer can do, measured with the kernels that run models, so that a prediction made from it holds.
 
+mod layer;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use candle_core::quantized::{GgmlDType, QTensor, ggml_file::qtensor_from_ggml};
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Shape, Tensor};
 use hearth_engine::protocol::Speeds;
 use mistralrs_quant::{GgufMatMul, QuantMethod, QuantMethodConfig};
 
-/// Enough passes for a median, and three measurements together well under ten seconds.
-const MEASURE_FOR: Duration = Duration::from_millis(1500);
+/// Enough passes for a median, and eight measurements together under ten seconds.
+const MEASURE_FOR: Duration = Duration::from_millis(900);
 const FEWEST_PASSES: usize = 3;
 /// Several times what any processor's caches hold, so that memory is measured.
 const MEMORY_BYTES: usize = 512 << 20;
@@ -28,7 +30,9 @@ const ROWS: usize = 512;
 pub fn speeds() -> candle_core::Result<Speeds> {
     let threads = candle_core::utils::get_num_threads();
     let read_bytes_per_second = read_speed(threads);
-    let matrices = (0..MATRICES).map(|_| matrix()).collect::<Result<Vec<_>, _>>()?;
+    let matrices = (0..MATRICES)
+        .map(|_| matrix(SIDE, SIDE))
+        .collect::<Result<Vec<_>, _>>()?;
     let bytes = MATRICES * SIDE * SIDE / GgmlDType::Q4K.block_size() * GgmlDType::Q4K.type_size();
     let one_row = rows(1)?;
     let matvec = median_seconds(|| {
@@ -42,10 +46,16 @@ pub fn speeds() -> candle_core::Result<Speeds> {
         black_box(matrices[0].forward(&many_rows)?);
         Ok(())
     })?;
+    let attention = layer::attention_speeds()?;
     Ok(Speeds {
         read_bytes_per_second,
         matvec_bytes_per_second: bytes as f64 / matvec,
         prompt_weights_per_second: (SIDE * SIDE * ROWS) as f64 / prompt,
+        layer_seconds: layer::seconds_of_a_token()?,
+        prompt_numbers_per_second: layer::numbers_of_a_prompt()?,
+        key_numbers_per_second: attention.keys,
+        attention_numbers_per_second: attention.queries,
+        prompt_attention_per_second: attention.prompt,
         threads,
     })
 }
@@ -81,16 +91,20 @@ fn median_seconds(mut pass: impl FnMut() -> candle_core::Result<()>) -> candle_c
 }
 
 fn rows(count: usize) -> candle_core::Result<Tensor> {
-    Tensor::rand(-1_f32, 1_f32, (count, SIDE), &Device::Cpu)
+    random((count, SIDE))
+}
+
+fn random(shape: impl Into<Shape>) -> candle_core::Result<Tensor> {
+    Tensor::rand(-1_f32, 1_f32, shape, &Device::Cpu)
 }
 
 /// A matrix of one quantised block over and over: quantising millions of weights would take longer than measuring.
-fn matrix() -> candle_core::Result<GgufMatMul> {
+fn matrix(rows: usize, columns: usize) -> candle_core::Result<GgufMatMul> {
     let weights = Tensor::rand(-1_f32, 1_f32, GgmlDType::Q4K.block_size(), &Device::Cpu)?;
     let block = QTensor::quantize(&weights, GgmlDType::Q4K)?;
     let block = block.data()?;
-    let data = block.repeat(SIDE * SIDE / GgmlDType::Q4K.block_size());
-    let weights = qtensor_from_ggml(GgmlDType::Q4K, &data, vec![SIDE, SIDE], &Device::Cpu)?;
+    let data = block.repeat(rows * columns / GgmlDType::Q4K.block_size());
+    let weights = qtensor_from_ggml(GgmlDType::Q4K, &data, vec![rows, columns], &Device::Cpu)?;
     GgufMatMul::new(QuantMethodConfig::Gguf {
         q_weight: Arc::new(weights),
         b: None,

@@ -212,6 +212,11 @@ impl App {
             read_bytes_per_second: measured.read_bytes_per_second,
             matvec_bytes_per_second: measured.matvec_bytes_per_second,
             prompt_weights_per_second: measured.prompt_weights_per_second,
+            layer_seconds: measured.layer_seconds,
+            prompt_numbers_per_second: measured.prompt_numbers_per_second,
+            key_numbers_per_second: measured.key_numbers_per_second,
+            attention_numbers_per_second: measured.attention_numbers_per_second,
+            prompt_attention_per_second: measured.prompt_attention_per_second,
             threads: u32::try_from(measured.threads).unwrap_or(u32::MAX),
             measured_at: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),
         };

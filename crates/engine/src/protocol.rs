@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// Grows by one with every change that an older side would misread.
-pub const PROTOCOL_VERSION: u32 = 6;
+pub const PROTOCOL_VERSION: u32 = 7;
 
 /// Longest line either side accepts, in bytes. The longest real one is a request that carries a whole chat.
 pub const LONGEST_LINE: usize = 8 << 20;
@@ -197,6 +197,17 @@ pub struct Speeds {
     pub matvec_bytes_per_second: f64,
     /// Q4_K weights multiplied with 512 rows, as in reading a prompt: weights times rows, per second.
     pub prompt_weights_per_second: f64,
+    /// A layer for one token, but for its weights, keys and values: seconds.
+    pub layer_seconds: f64,
+    /// Numbers of a layer's hidden, query and feed-forward states, for every token of a prompt, that are worked through between
+    /// its products: a second.
+    pub prompt_numbers_per_second: f64,
+    /// Numbers of keys and values that attention takes from the cache while a token is written: a second.
+    pub key_numbers_per_second: f64,
+    /// The same numbers, multiplied with one query each: a second.
+    pub attention_numbers_per_second: f64,
+    /// Numbers of keys and values multiplied with one query each while a prompt is read: a second.
+    pub prompt_attention_per_second: f64,
     /// Threads that computed.
     pub threads: usize,
 }

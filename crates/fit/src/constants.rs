@@ -34,24 +34,9 @@ pub const HEAP_SHARE: f64 = 0.25;
 /// tokens, whose buffers took 48, and 81 MB after one of 1,023, whose buffers took 97.
 pub const HEAP_BYTES: u64 = 96_000_000;
 
-/// Numbers of keys and values (16-bit floats) that one thread works through in a second while a token is written, counted
-/// for every query head: `worker/attention`. Measured on two cores of a Xeon with AVX-512, over 4,096 tokens: 4.6 · 10⁹
-/// for 32 heads of 64 numbers that share 8 key heads, 3.1 · 10⁹ for 16 of 128.
-pub const DECODE_ATTENTION_PER_THREAD: f64 = 3.8e9;
-
-/// The same while a prompt is read. Measured there with prompts of 2,048 tokens: 8.9 and 11 · 10⁹; of 512: 6.6 and
-/// 6.4 · 10⁹.
-pub const PROMPT_ATTENTION_PER_THREAD: f64 = 8.0e9;
-
-/// Seconds of a token that go neither into weights nor into attention, per layer: allocations, norms, rotary positions
-/// and the threads' meeting at each of seven products. Measured with `bench fit`: what Llama 3.2 1B (16 layers) and Qwen3
-/// 0.6B (28) took beyond weights and attention, 8 and 14 ms.
-pub const SECONDS_PER_LAYER: f64 = 5.0e-4;
-
-/// What a layer does with a prompt between its products (norms, rotary positions, the activation, copies): for every
-/// number of the hidden, the feed-forward and the query state it takes as long as reading so many bytes of memory.
-/// Measured with `bench fit` at 19 GB/s: 14 ns, for Llama 3.2 1B and Qwen3 0.6B alike.
-pub const PROMPT_BYTES_PER_ACTIVATION: f64 = 266.0;
+/// What a number of a state of linear attention costs in reading a prompt, in terms of a number of a key or a value that is
+/// multiplied with a query: it is multiplied four times (`worker/attention/src/delta.rs`).
+pub const STATE_COST: f64 = 4.0;
 
 /// How far a predicted speed may be off, as a share either way: what the range is widened by.
 pub const SPEED_UNCERTAINTY: f64 = 0.2;
@@ -63,7 +48,8 @@ pub const DECODE_COST_ROW_BY_ROW: f64 = 1.95;
 /// What one weight costs in reading a prompt, in terms of one of Q4_K. Measured with `cargo bench -p hearth-matmul` in
 /// `worker/matmul`: Q4_K, Q5_K and Q6_K within a twentieth of each other.
 pub const PROMPT_COST_TILED: f64 = 1.0;
-/// A weight of Q8_0, whose scales come every 32 weights and whose signs have to be moved to the other factor.
+/// A weight of Q8_0, whose scales come every 32 weights and whose signs have to be moved to the other factor, where the
+/// processor has no dot products of bytes.
 pub const PROMPT_COST_TILED_Q8: f64 = 1.22;
 /// A weight of a type that is multiplied row by row. Measured with `bench fit` on a Xeon with AVX-512 and without VNNI:
 /// Q8_0 as candle multiplies it.

@@ -88,7 +88,7 @@ impl MemoryNeed {
 /// for families whose own tables are as long as what they were trained for.
 fn positions(shape: &Shape, context: u64) -> u64 {
     let tables = match shape.architecture.as_str() {
-        "phi2" | "granitemoehybrid" => return shape.trained_context,
+        "granitemoehybrid" => return shape.trained_context,
         // One for layers with a window and one for those without; one for short texts and one for long ones.
         "gemma3" | "phi3" => 2,
         _ => 1,

@@ -60,7 +60,7 @@ pub struct Shape {
     pub vocabulary_hash: Option<[u8; 32]>,
 }
 
-/// What layers keep of the tokens that they have read. Those that are neither of these keep a state that does not grow.
+/// What layers keep of the tokens that they have read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Kept {
@@ -70,6 +70,9 @@ pub struct Kept {
     pub windowed: u64,
     /// How many those are.
     pub window: u64,
+    /// Numbers of 32 bits in the states of all other layers, which do not grow.
+    #[serde(default)]
+    pub state_numbers: u64,
 }
 
 impl Kept {
@@ -79,6 +82,7 @@ impl Kept {
             all: layers,
             windowed: 0,
             window: 0,
+            state_numbers: 0,
         }
     }
 
@@ -103,6 +107,16 @@ impl Kept {
             all,
             windowed: layers.saturating_sub(all),
             window,
+            state_numbers: 0,
+        }
+    }
+
+    /// With states of so many numbers in each layer of `layers` that keeps nothing of single tokens.
+    pub(crate) fn and_states(self, layers: u64, numbers: u64) -> Self {
+        let others = layers.saturating_sub(self.all).saturating_sub(self.windowed);
+        Self {
+            state_numbers: product(&[others, numbers]),
+            ..self
         }
     }
 
@@ -110,6 +124,14 @@ impl Kept {
     pub(crate) fn seen(&self, context: u64) -> u64 {
         let windows = product(&[self.windowed, self.window.min(context)]);
         product(&[self.all, context]).saturating_add(windows)
+    }
+
+    /// Tokens that the layers have room for together when the cache is made for `context`: a window keeps some before it, to go
+    /// back to, and moves to the front now and then (`worker/patches/mistralrs-core/window.patch`).
+    pub(crate) fn room(&self, context: u64) -> u64 {
+        const BEFORE_AND_BEHIND: u64 = 64 + 512;
+        let room = self.window.saturating_add(BEFORE_AND_BEHIND).min(context);
+        product(&[self.all, context]).saturating_add(product(&[self.windowed, room]))
     }
 }
 
@@ -179,11 +201,10 @@ pub enum Role {
 }
 
 impl Shape {
-    /// Whether a prompt is read in one piece: nothing can be taken back from what does not keep everything
-    /// (`worker/src/reader.rs`).
+    /// Whether a prompt is read in one piece: keys that are turned by how long the text is hold for that text alone
+    /// (`Kind::Whole` in `worker/src/reader.rs`).
     pub(crate) fn reads_whole(&self) -> bool {
-        // Granite's class keeps what it has read as those do that have states, though it has none.
-        self.kept.all < self.layers || self.architecture.starts_with("granite")
+        self.kept.windowed > 0 && self.kept.window >= self.trained_context
     }
 
     /// The shape of the model with this header, the shards of a split one joined.

@@ -5,13 +5,12 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::constants::{
-    DECODE_ATTENTION_PER_THREAD, DECODE_COST_ROW_BY_ROW, PROMPT_ATTENTION_PER_THREAD,
-    PROMPT_BYTES_PER_ACTIVATION, PROMPT_COST_FLOAT, PROMPT_COST_ROW_BY_ROW, PROMPT_COST_TILED,
-    PROMPT_COST_TILED_Q8, SECONDS_PER_LAYER, SPEED_UNCERTAINTY,
+    DECODE_COST_ROW_BY_ROW, PROMPT_COST_FLOAT, PROMPT_COST_ROW_BY_ROW, PROMPT_COST_TILED,
+    PROMPT_COST_TILED_Q8, SPEED_UNCERTAINTY, STATE_COST,
 };
 use crate::held::{Kernel, held};
 use crate::shape::{Matrices, Role};
-use crate::{Experts, Shape, product};
+use crate::{Experts, Shape};
 
 /// A predicted or measured speed, tokens a second.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -42,7 +41,8 @@ impl Speed {
 
 /// How fast the model writes with `context` tokens before it, give or take. `None` when `speeds` are no speeds.
 ///
-/// A token reads every matrix that it passes once, and the keys and values of all tokens before it.
+/// A token reads every matrix that it passes once, the keys and values of all tokens before it, and the states of linear
+/// attention, which it writes as well.
 pub fn decode_speed(machine: &Machine, speeds: &Speeds, shape: &Shape, context: u64) -> Option<Speed> {
     let seconds = decode_seconds(machine.cpu.level, speeds, shape, context);
     Speed::of_seconds(seconds, seconds, seconds, SPEED_UNCERTAINTY)
@@ -71,17 +71,10 @@ pub(crate) fn decode_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, co
             held.loaded as f64 * share(one, shape.experts) / speed
         })
         .sum();
-    // A cache with a window is moved by one token, each time (`RotatingCache::append` in `kv_cache/rotating_cache.rs`): read and
-    // written twice.
-    let windows = product(&[
-        shape.kept.windowed,
-        shape.kept.window.min(context),
-        shape.kv_heads,
-    ]);
-    let numbers = windows as f64 * (shape.key_length as f64 + shape.value_length as f64);
-    let moved = numbers * 2.0 * 2.0 / speeds.read_bytes_per_second;
-    let attention = attention(shape, context) / rate(DECODE_ATTENTION_PER_THREAD, speeds);
-    weights + moved + attention + shape.layers as f64 * SECONDS_PER_LAYER
+    let keys = attention(shape, shape.kv_heads, context) / speeds.key_numbers_per_second;
+    let queries = attention(shape, shape.heads, context) / speeds.attention_numbers_per_second;
+    let states = shape.kept.state_numbers as f64 * 4.0 * 2.0 / speeds.read_bytes_per_second;
+    weights + keys + queries + states + shape.layers as f64 * speeds.layer_seconds
 }
 
 /// Seconds of one token of a prompt of `tokens`.
@@ -101,29 +94,25 @@ pub(crate) fn prompt_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, to
         })
         .sum();
     // A token attends to those before it: half of the prompt on average.
-    let attention = attention(shape, tokens as u64) / 2.0 / rate(PROMPT_ATTENTION_PER_THREAD, speeds);
+    let looked_at = attention(shape, shape.heads, tokens as u64) / 2.0;
+    let states = shape.kept.state_numbers as f64 * STATE_COST;
     let activations = shape.layers as f64 * activations(shape);
-    let between = activations * PROMPT_BYTES_PER_ACTIVATION / speeds.read_bytes_per_second;
     weights / speeds.prompt_weights_per_second
-        + attention
-        + between
-        + shape.layers as f64 * SECONDS_PER_LAYER / tokens
+        + (looked_at + states) / speeds.prompt_attention_per_second
+        + activations / speeds.prompt_numbers_per_second
+        + shape.layers as f64 * speeds.layer_seconds / tokens
 }
 
-/// Numbers of keys and values that the last of `context` tokens looks at. Every query head reads its own.
-fn attention(shape: &Shape, context: u64) -> f64 {
+/// Numbers of keys and values of so many heads that the last of `context` tokens looks at.
+fn attention(shape: &Shape, heads: u64, context: u64) -> f64 {
     let seen = shape.kept.seen(context) as f64;
-    seen * shape.heads as f64 * (shape.key_length as f64 + shape.value_length as f64)
+    seen * heads as f64 * (shape.key_length as f64 + shape.value_length as f64)
 }
 
 /// Numbers of a layer's states, of one token.
 fn activations(shape: &Shape) -> f64 {
     let queries = shape.heads as f64 * shape.key_length as f64;
     shape.embedding as f64 + shape.feed_forward as f64 + queries
-}
-
-fn rate(per_thread: f64, speeds: &Speeds) -> f64 {
-    per_thread * f64::from(speeds.threads.max(1))
 }
 
 /// How much of these matrices one token reads.
@@ -138,7 +127,14 @@ fn prompt_cost(matrices: &Matrices, level: CpuLevel) -> f64 {
     match held(matrices, level).kernel {
         Kernel::Float => PROMPT_COST_FLOAT,
         Kernel::RowByRow => PROMPT_COST_ROW_BY_ROW,
-        Kernel::Tiled if matrices.tensor_type.name() == "Q8_0" => PROMPT_COST_TILED_Q8,
+        Kernel::Tiled if matrices.tensor_type.name() == "Q8_0" && !multiplies_bytes(level) => {
+            PROMPT_COST_TILED_Q8
+        }
         Kernel::Tiled => PROMPT_COST_TILED,
     }
+}
+
+/// Whether `worker/matmul` has kernels of dot products of bytes for it, which take every type as well.
+fn multiplies_bytes(level: CpuLevel) -> bool {
+    matches!(level, CpuLevel::Avx512Vnni | CpuLevel::Amx)
 }

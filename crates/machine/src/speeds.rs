@@ -14,6 +14,17 @@ pub struct Speeds {
     pub matvec_bytes_per_second: f64,
     /// Q4_K weights multiplied with 512 rows at once, as in reading a prompt: multiply-adds a second.
     pub prompt_weights_per_second: f64,
+    /// A layer for one token, but for its weights, keys and values: seconds.
+    pub layer_seconds: f64,
+    /// Numbers of a layer's hidden, query and feed-forward states, for every token of a prompt, that are worked through between
+    /// its products: a second.
+    pub prompt_numbers_per_second: f64,
+    /// Numbers of keys and values that attention takes from the cache while a token is written: a second.
+    pub key_numbers_per_second: f64,
+    /// The same numbers, multiplied with one query each: a second.
+    pub attention_numbers_per_second: f64,
+    /// Numbers of keys and values multiplied with one query each while a prompt is read: a second.
+    pub prompt_attention_per_second: f64,
     /// Threads that computed.
     pub threads: u32,
     /// When, in milliseconds since 1970.

@@ -20,7 +20,7 @@ use super::{BenchOptions, Metrics};
 use crate::worker;
 
 /// Shape, quantisation and context in tokens: small and large ones, short and long ones.
-const CASES: [(&str, usize); 15] = [
+const CASES: [(&str, usize); 19] = [
     ("qwen3-0.6b-q4_k_m", 512),
     ("llama-1b-q4_k_m", 1024),
     ("qwen3-0.6b-q8_0", 1024),
@@ -36,6 +36,10 @@ const CASES: [(&str, usize); 15] = [
     ("llama-3b-q4_k_m", 1024),
     ("gemma3-4b-q4_k_m", 512),
     ("gemma3-4b-q4_k_m", 2048),
+    ("qwen3-moe-32-q4_k_m", 512),
+    ("qwen3-moe-128-q4_k_m", 512),
+    ("qwen35-4b-q4_k_m", 512),
+    ("qwen35-4b-q4_k_m", 2048),
 ];
 /// Cases of a quick run: one of each kind.
 const QUICK: usize = 4;
@@ -45,7 +49,7 @@ const REPLY: usize = 32;
 #[derive(Parser)]
 #[command(name = "cargo xtask bench fit --")]
 struct Arguments {
-    /// Four cases of the fifteen, and none of safetensors.
+    /// The first four cases, and none of safetensors.
     #[arg(long)]
     quick: bool,
     /// Models of the cases to measure, separated by commas.
@@ -164,6 +168,11 @@ fn measure(config: &EngineConfig) -> Result<Speeds> {
                 read_bytes_per_second: speeds.read_bytes_per_second,
                 matvec_bytes_per_second: speeds.matvec_bytes_per_second,
                 prompt_weights_per_second: speeds.prompt_weights_per_second,
+                layer_seconds: speeds.layer_seconds,
+                prompt_numbers_per_second: speeds.prompt_numbers_per_second,
+                key_numbers_per_second: speeds.key_numbers_per_second,
+                attention_numbers_per_second: speeds.attention_numbers_per_second,
+                prompt_attention_per_second: speeds.prompt_attention_per_second,
                 threads: u32::try_from(speeds.threads)?,
                 measured_at: 0,
             });
@@ -173,14 +182,16 @@ fn measure(config: &EngineConfig) -> Result<Speeds> {
 
 /// The speeds of the time between two measurements.
 fn between(before: &Speeds, after: &Speeds) -> Speeds {
+    let middle = |of: fn(&Speeds) -> f64| of(before).midpoint(of(after));
     Speeds {
-        read_bytes_per_second: before.read_bytes_per_second.midpoint(after.read_bytes_per_second),
-        matvec_bytes_per_second: before
-            .matvec_bytes_per_second
-            .midpoint(after.matvec_bytes_per_second),
-        prompt_weights_per_second: before
-            .prompt_weights_per_second
-            .midpoint(after.prompt_weights_per_second),
+        read_bytes_per_second: middle(|speeds| speeds.read_bytes_per_second),
+        matvec_bytes_per_second: middle(|speeds| speeds.matvec_bytes_per_second),
+        prompt_weights_per_second: middle(|speeds| speeds.prompt_weights_per_second),
+        layer_seconds: middle(|speeds| speeds.layer_seconds),
+        prompt_numbers_per_second: middle(|speeds| speeds.prompt_numbers_per_second),
+        key_numbers_per_second: middle(|speeds| speeds.key_numbers_per_second),
+        attention_numbers_per_second: middle(|speeds| speeds.attention_numbers_per_second),
+        prompt_attention_per_second: middle(|speeds| speeds.prompt_attention_per_second),
         ..*after
     }
 }

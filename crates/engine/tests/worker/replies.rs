@@ -347,6 +347,11 @@ async fn this_computer_is_measured() {
         speeds.read_bytes_per_second,
         speeds.matvec_bytes_per_second,
         speeds.prompt_weights_per_second,
+        speeds.layer_seconds,
+        speeds.prompt_numbers_per_second,
+        speeds.key_numbers_per_second,
+        speeds.attention_numbers_per_second,
+        speeds.prompt_attention_per_second,
     ] {
         assert!(speed.is_finite() && speed > 0.0, "{speeds:?}");
     }

@@ -15,14 +15,17 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The cache of `context` tokens, in whole blocks of 16-bit floats.
+    /// The cache of `context` tokens, in whole blocks of 16-bit floats, and states.
     pub fn of(shape: &Shape, context: u64) -> Self {
         const FLOAT_BYTES: u64 = 2;
+        // As they are, and as they were before the last answer (`worker/src/states.rs`).
+        const STATE_BYTES: u64 = 4 * 2;
         let tokens = context.div_ceil(BLOCK).saturating_mul(BLOCK);
         let of_token = |length| product(&[shape.kv_heads, length, FLOAT_BYTES]);
         let (key, value) = (of_token(shape.key_length), of_token(shape.value_length));
         Self {
-            bytes: product(&[shape.kept.seen(tokens), key.saturating_add(value)]),
+            bytes: product(&[shape.kept.room(tokens), key.saturating_add(value)])
+                .saturating_add(product(&[shape.kept.state_numbers, STATE_BYTES])),
             growing: product(&[tokens, key.max(value)]),
         }
     }

@@ -35,7 +35,7 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
             sum(&[floats(queries, 4), floats(keys, 5), halves(keys, 2)])
         }
         "qwen2" => sum(&[floats(queries, 2), floats(keys, 3), halves(keys, 2)]),
-        "phi2" | "phi3" => sum(&[floats(queries, 2), floats(keys, 4), halves(keys, 2)]),
+        "phi3" => sum(&[floats(queries, 2), floats(keys, 4), halves(keys, 2)]),
         _ => sum(&[floats(queries, 2), floats(keys, 3), halves(keys, 2)]),
     };
     // `attention` in `worker/attention/src/tensors.rs`. A mask that is not causal, as that of a window, is copied.
@@ -52,7 +52,7 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
     // Five hidden states are alive in a layer, and the feed-forward part's own result makes six.
     let wide = match shape.architecture.as_str() {
         "phi3" => 5,
-        "phi2" | "starcoder2" => 2,
+        "starcoder2" => 2,
         _ => 3,
     };
     // Each expert sees the tokens that ask it; in the worst case all of a prompt ask the same. Where experts lie in one

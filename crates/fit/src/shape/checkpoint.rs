@@ -72,7 +72,8 @@ pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation
             layers,
             number("sliding_window"),
             number("full_attention_interval").or_else(|| number("sliding_window_pattern")),
-        ),
+        )
+        .and_states(layers, states(|name| number(name).unwrap_or(0))),
         weights: match model.layers.is_empty() {
             true => weights(model, quantisation, experts.is_some()),
             false => quantised(model, [vocabulary, embedding], experts.is_some()),
@@ -80,6 +81,15 @@ pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation
         estimated: false,
         vocabulary_hash: None,
     })
+}
+
+/// Numbers of a layer's state in Qwen 3.5's linear attention: a matrix for each head of values, and the last inputs of a
+/// convolution.
+fn states(number: impl Fn(&str) -> u64) -> u64 {
+    let key = number("linear_key_head_dim");
+    let values = product(&[number("linear_num_value_heads"), number("linear_value_head_dim")]);
+    let channels = product(&[2, number("linear_num_key_heads"), key]).saturating_add(values);
+    product(&[key, values]).saturating_add(product(&[channels, number("linear_conv_kernel_dim")]))
 }
 
 fn weights(model: &Checkpoint, quantisation: Option<Quantisation>, has_experts: bool) -> Weights {

@@ -138,7 +138,7 @@ impl Published {
             of_layer("attn_norm", &[wide], 0);
             of_layer("ffn_norm", &[wide], 0);
             of_layer("attn_output", &[queries, wide], most);
-            if matches!(self.architecture, "phi2" | "phi3") {
+            if self.architecture == "phi3" {
                 of_layer("attn_qkv", &[wide, queries + 2 * keys], most);
                 of_layer("ffn_up", &[wide, 2 * ffn], most);
                 of_layer("ffn_down", &[ffn, wide], down);
@@ -240,6 +240,11 @@ pub fn speeds() -> Speeds {
         read_bytes_per_second: 60e9,
         matvec_bytes_per_second: 30e9,
         prompt_weights_per_second: 1.5e12,
+        layer_seconds: 1.5e-4,
+        prompt_numbers_per_second: 1.5e9,
+        key_numbers_per_second: 2e10,
+        attention_numbers_per_second: 8e10,
+        prompt_attention_per_second: 1e11,
         threads: 8,
         measured_at: 0,
     }
