@@ -395,7 +395,7 @@ impl OpenRepos {
 }
 
 /// Safetensors once for every quantisation that they can be read with. One that the repository has as GGUF or UQFF is that: it is
-/// the smaller download. One that it has as both is told apart.
+/// the smaller download. One that it has as both is told apart. The smallest download first.
 fn by_quantisation(variants: Vec<Variant>) -> Vec<Variant> {
     let (safetensors, mut ready): (Vec<_>, Vec<_>) = variants
         .into_iter()
@@ -419,6 +419,7 @@ fn by_quantisation(variants: Vec<Variant>) -> Vec<Variant> {
         }
     }
     ready.extend(levels);
+    ready.sort_by_key(|variant| variant.size_bytes);
     ready
 }
 

@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use hearth_engine::support::safetensors::reads_quantised;
+use futures::future::try_join_all;
+use hearth_engine::support::safetensors::{CLASSES, Class, reads_quantised};
 use hearth_fit::{Built, Label, quick_label};
 use hearth_hub::{Gated, HubModel, Kind, SearchPage, SearchQuery, Sort};
 use serde::{Deserialize, Serialize};
@@ -97,37 +98,31 @@ pub struct HubRow {
     /// Trained context, in tokens.
     #[ts(type = "number | null")]
     pub context_length: Option<u64>,
-    /// A quick verdict on its 4-bit size; `None` where the Hub does not say how large it is.
+    /// A quick verdict on its 4-bit size; `None` where the Hub says neither how large it is nor why it does not run.
     pub verdict: Option<Label>,
     /// One of its files is on this computer.
     pub installed: bool,
 }
 
-/// Where each kind goes on, joined by a comma, which the Hub's cursors have none of; empty where it has ended.
-const BETWEEN: char = ',';
+/// Every kind is a list of its own on the Hub, which finds what has all that is asked for.
+const KINDS: [Kind; 3] = [Kind::Gguf, Kind::Safetensors, Kind::Uqff];
+/// Where each of [`KINDS`] goes on, joined by a comma, which the Hub's cursors have none of; empty where it has ended.
+const BETWEEN: &str = ",";
 
 impl App {
-    /// Searches the Hub for models. Every kind is searched by itself, since the Hub finds what has all that is asked for, and a
-    /// page of each is joined in order.
+    /// Searches the Hub for models. A page is one of every kind, joined in order.
     ///
     /// # Errors
     /// The Hub's; [`ErrorCode::InvalidInput`] for a cursor that no page ended with.
     pub async fn search_hub(&self, query: HubQuery) -> Result<HubPage, ErrorReport> {
-        let no_page = || {
+        let from = taken_up(query.cursor.as_deref()).ok_or_else(|| {
             ErrorReport::new(
                 ErrorCode::InvalidInput,
                 "This list has no such page. Search again.",
             )
-        };
-        let (gguf, safetensors) = match &query.cursor {
-            None => (Resume::Start, Resume::Start),
-            Some(cursor) => {
-                let (gguf, safetensors) = cursor.split_once(BETWEEN).ok_or_else(no_page)?;
-                (Resume::after(gguf), Resume::after(safetensors))
-            }
-        };
+        })?;
         let hub = self.online().await?.hub;
-        let of_kind = |kind: Kind, from: Resume| {
+        let of_kind = |(kind, from): (Kind, Resume)| {
             let asked = SearchQuery {
                 kind,
                 text: query.text.clone(),
@@ -151,17 +146,14 @@ impl App {
                 }
             }
         };
-        let (gguf, safetensors) =
-            tokio::try_join!(of_kind(Kind::Gguf, gguf), of_kind(Kind::Safetensors, safetensors))?;
+        let pages = try_join_all(KINDS.into_iter().zip(from).map(of_kind)).await?;
 
-        let mut found: Vec<(Kind, HubModel)> = Vec::new();
-        found.extend(gguf.models.into_iter().map(|model| (Kind::Gguf, model)));
-        found.extend(
-            safetensors
-                .models
-                .into_iter()
-                .map(|model| (Kind::Safetensors, model)),
-        );
+        let next = goes_on(&pages);
+        let cached_at = pages.iter().filter_map(|page| page.cached_at).min();
+        let found = KINDS.into_iter().zip(pages);
+        let mut found: Vec<(Kind, HubModel)> = found
+            .flat_map(|(kind, page)| page.models.into_iter().map(move |model| (kind, model)))
+            .collect();
         found.sort_by(|(_, a), (_, b)| order(query.sort, a, b));
         let machine = self.machine().await;
         let card = self.card_for(&machine, None);
@@ -175,12 +167,13 @@ impl App {
             .collect();
         let context = query.context.unwrap_or(FIRST_CONTEXT);
         let row = |(kind, model): (Kind, HubModel)| {
-            let verdict = |parameters| match (&model.quantised_by, built(kind, &model)) {
-                (Some(method), Built::Class(class)) if !reads_quantised(class, method) => Label::EngineCannot,
-                (_, built) => quick_label(&machine, card, built, parameters, context),
+            let label = |parameters| quick_label(&machine, card, built(kind, &model), parameters, context);
+            let verdict = match refused(kind, &model) {
+                true => Some(Label::EngineCannot),
+                false => model.parameters.map(label),
             };
             HubRow {
-                verdict: model.parameters.map(verdict),
+                verdict,
                 author: model.author,
                 name: model.id.name().to_owned(),
                 installed: installed.iter().any(|repo| repo == model.id.as_str()),
@@ -204,20 +197,10 @@ impl App {
             };
             (!query.fits_only || fits) && query.max_bytes.is_none_or(small)
         };
-        let next = match (gguf.next, safetensors.next) {
-            (None, None) => None,
-            (gguf, safetensors) => {
-                let (gguf, safetensors) = (gguf.unwrap_or_default(), safetensors.unwrap_or_default());
-                Some(format!("{gguf}{BETWEEN}{safetensors}"))
-            }
-        };
         Ok(HubPage {
             models: found.into_iter().map(row).filter(wanted).collect(),
             next,
-            cached_at: [gguf.cached_at, safetensors.cached_at]
-                .into_iter()
-                .flatten()
-                .min(),
+            cached_at,
         })
     }
 }
@@ -245,6 +228,22 @@ impl Resume {
     }
 }
 
+/// Where each of [`KINDS`] is to be taken up; `None` for what is no cursor of ours.
+fn taken_up(cursor: Option<&str>) -> Option<[Resume; KINDS.len()]> {
+    let Some(cursor) = cursor else {
+        return Some(KINDS.map(|_| Resume::Start));
+    };
+    let cursors: Vec<Resume> = cursor.split(BETWEEN).map(Resume::after).collect();
+    cursors.try_into().ok()
+}
+
+/// The cursor of the next page; `None` where every list has ended.
+fn goes_on(pages: &[SearchPage]) -> Option<String> {
+    let next = |page: &SearchPage| page.next.clone().unwrap_or_default();
+    let any = pages.iter().any(|page| page.next.is_some());
+    any.then(|| pages.iter().map(next).collect::<Vec<_>>().join(BETWEEN))
+}
+
 /// How a model of this kind is built, as far as the Hub tells.
 fn built(kind: Kind, model: &HubModel) -> Built<'_> {
     match (kind, &model.architecture, &model.class) {
@@ -252,6 +251,19 @@ fn built(kind: Kind, model: &HubModel) -> Built<'_> {
         (Kind::Safetensors, _, Some(class)) => Built::Class(class),
         _ => Built::Unknown,
     }
+}
+
+/// Whether the Hub already tells of this model something for which the engine does not run it, however small it is.
+fn refused(kind: Kind, model: &HubModel) -> bool {
+    let (Kind::Safetensors | Kind::Uqff, Some(class)) = (kind, &model.class) else {
+        return false;
+    };
+    let reads_kind = |known: &Class| kind == Kind::Safetensors || known.reads_uqff;
+    let runs = CLASSES
+        .iter()
+        .any(|known| known.name == class && reads_kind(known));
+    let is_packed = |method: &String| !reads_quantised(class, method);
+    !runs || model.quantised_by.as_ref().is_some_and(is_packed)
 }
 
 /// As the Hub orders models of one kind, and as what it does not tell of comes last.

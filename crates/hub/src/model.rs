@@ -138,9 +138,15 @@ impl Listed {
             (Some("other"), Some(name)) => Some(name.to_owned()),
             (licence, _) => licence.map(str::to_owned),
         };
+        // Beside UQFF, safetensors may be what was left unquantised, and not the whole model.
+        let whole = !self.tags.iter().any(|tag| tag == "uqff");
         let (parameters, architecture, context_length) = match self.gguf {
             Some(gguf) => (gguf.total, gguf.architecture, gguf.context_length),
-            None => (self.safetensors.and_then(|facts| facts.total), None, None),
+            None => (
+                self.safetensors.filter(|_| whole).and_then(|facts| facts.total),
+                None,
+                None,
+            ),
         };
         let config = |pointer| {
             let text = self.config.pointer(pointer).and_then(Value::as_str);

@@ -55,7 +55,7 @@ pub enum Sort {
 /// What to look for. The default is everything with a GGUF file, what is trending first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SearchQuery {
-    /// The kind of files. What has both is found among [`Kind::Gguf`] alone.
+    /// The kind of files. What has several is found once: among [`Kind::Gguf`], or else among [`Kind::Uqff`].
     pub kind: Kind,
     /// Words of the name.
     pub text: String,
@@ -128,7 +128,7 @@ impl Hub {
             Kind::Gguf => &["gguf"],
             // Those that a template for chats was found in.
             Kind::Safetensors => &["safetensors", "transformers", "conversational"],
-            // The Hub does not know the format: what publishers call it.
+            // The Hub does not know the format: what the cards that mistral.rs writes call it.
             Kind::Uqff => &["uqff"],
         };
         for filter in filters {
@@ -201,7 +201,12 @@ fn read(listed: Value, query: &SearchQuery) -> Option<HubModel> {
             return None;
         }
     };
-    let elsewhere = query.kind == Kind::Safetensors && model.tags.iter().any(|tag| tag == "gguf");
+    let others: &[&str] = match query.kind {
+        Kind::Gguf => &[],
+        Kind::Uqff => &["gguf"],
+        Kind::Safetensors => &["gguf", "uqff"],
+    };
+    let elsewhere = model.tags.iter().any(|tag| others.contains(&tag.as_str()));
     let parameters = model.parameters;
     let inside = parameters.is_none_or(|parameters| {
         query.min_parameters.is_none_or(|min| parameters >= min)

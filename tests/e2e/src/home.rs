@@ -76,6 +76,16 @@ impl Home {
         Ok(home)
     }
 
+    /// As [`Home::new`], with a model of UQFF to pick, in a folder of this name.
+    ///
+    /// # Errors
+    /// When its rows do not divide into blocks of its quantisation; the disk's.
+    pub fn with_uqff(model: &ModelFile, name: &str) -> Result<Self> {
+        let mut home = Self::new()?;
+        home.picked = model.write_uqff(&home.folder.path().join(name))?;
+        Ok(home)
+    }
+
     /// The file that "Open a model file…" picks.
     pub fn picked(&self) -> PathBuf {
         self.picked.clone()
@@ -108,24 +118,35 @@ impl Home {
     }
 
     async fn start(&self, theme: Option<&str>) -> Result<Window> {
-        let program = std::env::var_os("HEARTH_DESKTOP")
-            .map(PathBuf::from)
-            .context("HEARTH_DESKTOP does not name the app: run these tests with `cargo xtask test`")?;
-        let program =
-            fs::canonicalize(&program).with_context(|| format!("no app at {}", program.display()))?;
+        let program = desktop()?;
         let display = Display::open()?;
-        let mut environment: BTreeMap<&str, OsString> = BTreeMap::from([
+        let mut environment = self.environment()?;
+        environment.extend([
             ("DISPLAY", display.name.clone().into()),
             ("GDK_BACKEND", "x11".into()),
             ("HEARTH_PICK_MODEL", self.picked().into()),
             ("HEARTH_SUGGESTIONS", self.suggestions().into()),
-            ("HF_ENDPOINT", self.hub.clone().into()),
-            ("HF_HOME", self.folder.path().join("huggingface").into()),
-            ("LC_ALL", "C.UTF-8".into()),
             ("NO_AT_BRIDGE", "1".into()),
             ("TAURI_WEBVIEW_AUTOMATION", "true".into()),
             // Without this renderer, a picture of the page never comes.
             ("WEBKIT_DISABLE_DMABUF_RENDERER", "0".into()),
+        ]);
+        if let Some(theme) = theme {
+            environment.insert("GTK_THEME", theme.into());
+        }
+        let folder = self.folder.path();
+        let driver = Driver::start(&environment, folder).await?;
+        // What the app has logged in all its starts.
+        let log = folder.join("log");
+        Window::open(driver, display, &program, &folder.join("data"), log).await
+    }
+
+    /// Where the folders are, which are made, and the Hub.
+    pub(crate) fn environment(&self) -> Result<BTreeMap<&'static str, OsString>> {
+        let mut environment: BTreeMap<&str, OsString> = BTreeMap::from([
+            ("HF_ENDPOINT", self.hub.clone().into()),
+            ("HF_HOME", self.folder.path().join("huggingface").into()),
+            ("LC_ALL", "C.UTF-8".into()),
         ]);
         for (variable, name) in [
             ("XDG_DATA_HOME", "data"),
@@ -136,15 +157,16 @@ impl Home {
             fs::create_dir_all(&folder)?;
             environment.insert(variable, folder.into());
         }
-        if let Some(theme) = theme {
-            environment.insert("GTK_THEME", theme.into());
-        }
-        let folder = self.folder.path();
-        let driver = Driver::start(&environment, folder).await?;
-        // What the app has logged in all its starts.
-        let log = folder.join("log");
-        Window::open(driver, display, &program, &folder.join("data"), log).await
+        Ok(environment)
     }
+}
+
+/// The built app's program.
+pub(crate) fn desktop() -> Result<PathBuf> {
+    let program = std::env::var_os("HEARTH_DESKTOP")
+        .map(PathBuf::from)
+        .context("HEARTH_DESKTOP does not name the app: run these tests with `cargo xtask test`")?;
+    fs::canonicalize(&program).with_context(|| format!("no app at {}", program.display()))
 }
 
 /// The app that keeps its data in `data`.

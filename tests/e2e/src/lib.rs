@@ -15,6 +15,7 @@ mod home;
 mod page;
 mod pictures;
 mod process;
+mod terminal;
 mod until;
 mod wait;
 mod window;

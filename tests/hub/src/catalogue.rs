@@ -94,6 +94,8 @@ pub(crate) struct Repo {
     pub modified: String,
     pub gguf: Option<GgufFacts>,
     pub safetensors: Option<SafetensorsFacts>,
+    /// What its `config.json` says of it, where nothing is told of safetensors.
+    pub class: Option<String>,
     commits: u64,
 }
 
@@ -120,6 +122,7 @@ impl Repo {
             modified: "2026-01-01T00:00:00.000Z".to_owned(),
             gguf: None,
             safetensors: None,
+            class: None,
             commits: 0,
         }
     }

@@ -34,7 +34,7 @@ impl FakeHub {
 
     /// Fills the Hub with a pleasant catalogue: models that chat, in several quantisations and over
     /// several files, a pair of one vocabulary, one behind terms that are accepted on its page, one
-    /// without a GGUF file, some that the engine cannot run, and some that are there only for their
+    /// as safetensors and as UQFF too, some that the engine cannot run, and some that are there only for their
     /// size. `bard` is the file of the built-in model; the others are written into `folder`, anew if
     /// they are there, with a `suggestions.json` in the form of Hearth's own `models/suggestions.json`.
     /// Takes some seconds, and blocks.

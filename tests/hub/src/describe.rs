@@ -149,12 +149,15 @@ pub(crate) fn model(repo: &Repo, wanted: &[&str]) -> Value {
         });
         all.insert("gguf".to_owned(), facts);
     }
-    if let Some(facts) = &repo.safetensors {
+    let facts = repo.safetensors.as_ref();
+    if let Some(facts) = facts {
         let precisions = json!({ "BF16": facts.parameters });
         let told = json!({ "parameters": precisions, "total": facts.parameters });
         all.insert("safetensors".to_owned(), told);
-        let mut config = json!({ "architectures": [facts.class] });
-        if let Some(method) = &facts.quantised_by {
+    }
+    if let Some(class) = facts.map(|facts| &facts.class).or(repo.class.as_ref()) {
+        let mut config = json!({ "architectures": [class] });
+        if let Some(method) = facts.and_then(|facts| facts.quantised_by.as_ref()) {
             config["quantization_config"] = json!({ "quant_method": method });
         }
         all.insert("config".to_owned(), config);

@@ -120,6 +120,11 @@ impl RepoHandle {
         })
     }
 
+    /// The class in transformers that the Hub read from the repo's `config.json`, of whose weights it tells nothing.
+    pub fn class(self, name: &str) -> Self {
+        self.edit(|repo| repo.class = Some(name.to_owned()))
+    }
+
     /// Gives the files only to accounts that are let in; see [`FakeHub::let_in`](crate::FakeHub::let_in).
     pub fn gated(self, gate: Gate) -> Self {
         self.edit(|repo| repo.gate = gate)

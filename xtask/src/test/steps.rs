@@ -43,7 +43,7 @@ pub enum Step {
     Clippy,
     /// The workspace's tests.
     Rust,
-    /// The app builds.
+    /// The app and the terminal's program build.
     App,
     /// The real window, driven from outside.
     EndToEnd,
@@ -157,10 +157,16 @@ fn rust_tests(project: &Project, long: bool) -> Result<()> {
     command::run(including_long(&mut without_end_to_end(project, "test"), long))
 }
 
-/// Builds the app out of what the tests were built from. On its own it would have fewer features
+/// Builds the app and the terminal's program out of what the tests were built from. On its own it would have fewer features
 /// of its dependencies, and Tauri would be compiled a second time.
 fn app(project: &Project) -> Result<()> {
-    command::run(without_end_to_end(project, "build").args(["--tests", "--bin", "hearth-desktop"]))
+    command::run(without_end_to_end(project, "build").args([
+        "--tests",
+        "--bin",
+        "hearth-desktop",
+        "--bin",
+        "hearth",
+    ]))
 }
 
 fn without_end_to_end(project: &Project, task: &str) -> Command {

@@ -28,24 +28,43 @@ pub(super) fn variants(repo: &Repo) -> Vec<Variant> {
         let numbers = parts.keys().copied();
         numbers.eq(0..parts.len() as u64)
     });
-    let variant = |(name, parts): (String, BTreeMap<u64, &RepoFile>)| {
-        let files = parts.into_values().chain(shared.iter().copied());
+    let whole: Vec<_> = whole.collect();
+    let label_of = |name: &str| {
+        let label = uqff_quantisation(name);
+        let same = whole
+            .iter()
+            .filter(|(other, _)| uqff_quantisation(other) == label);
+        if same.count() == 1 { label } else { name.to_owned() }
+    };
+    let variant = |(name, parts): &(String, BTreeMap<u64, &RepoFile>)| {
+        let files = parts.values().chain(shared.iter()).copied();
         let files: Vec<RepoFile> = files.cloned().collect();
         Variant {
             kind: Kind::Uqff,
-            name: uqff_quantisation(&name),
+            name: label_of(name),
             size_bytes: size_bytes(&files),
             files,
         }
     };
-    whole.map(variant).collect()
+    whole.iter().map(variant).collect()
 }
 
-/// The quantisation that a file of UQFF is named after, as files of GGUF name it: `Q4_K` for `q4k`.
+/// The quantisation that a file of UQFF is named after, as files of GGUF name it: `Q4_K` for `q4k`, and for the
+/// `llama-3.2-3b-q4k` of older ones. The whole name, in capitals, where it ends in none.
 pub fn uqff_quantisation(name: &str) -> String {
     let name = name.to_ascii_uppercase();
-    match name.as_bytes() {
+    let last = name.rsplit('-').next().unwrap_or(&name);
+    match last.as_bytes() {
         [b'Q', digit, b'K'] if digit.is_ascii_digit() => format!("Q{}_K", char::from(*digit)),
+        _ if is_level(last) => last.to_owned(),
         _ => name,
     }
+}
+
+/// `Q8_0`, `HQQ4`, `AFQ6`, `F8E4M3` and the like: what mistral.rs quantises by, and how many bits come of it.
+fn is_level(word: &str) -> bool {
+    let bits = |method: &&str| word.strip_prefix(*method);
+    let methods = ["Q", "HQQ", "AFQ", "F", "FP", "MXFP"];
+    let mut bits = methods.iter().filter_map(bits);
+    bits.any(|bits| bits.starts_with(|bit: char| bit.is_ascii_digit()))
 }

@@ -205,6 +205,51 @@ async fn safetensors_are_one_variant_with_what_is_read_beside_them() {
 }
 
 #[tokio::test]
+async fn files_of_uqff_are_one_variant_for_each_quantisation_with_what_they_share() {
+    let names = async |files: &[&str]| {
+        let setup = Setup::new().await;
+        let shared = ["residual.safetensors", "config.json", "tokenizer.json"];
+        let mut repo = setup.repo();
+        for (size, name) in (1..).zip(files.iter().chain(&shared)) {
+            repo = repo.file(name, Content::generated(size, size));
+        }
+        let told = setup.hub.repo(&repo_id(), None).await.unwrap();
+        let variants = variants(&told).unwrap();
+        let shown = variants.iter().map(|variant| {
+            assert_eq!(variant.kind, Kind::Uqff);
+            (variant.name.clone(), variant.files.len() - shared.len())
+        });
+        shown.collect::<Vec<_>>()
+    };
+    let one = |name: &str, parts| (name.to_owned(), parts);
+    assert_eq!(
+        names(&[
+            "q4k-0.uqff",
+            "q4k-1.uqff",
+            "q8_0-0.uqff",
+            "afq6-0.uqff",
+            "hqq4-1.uqff"
+        ])
+        .await,
+        [one("Q4_K", 2), one("Q8_0", 1), one("AFQ6", 1)],
+        "the smallest first, and what lacks a part is none"
+    );
+    assert_eq!(
+        names(&[
+            "llama3.2-3b-instruct-q4k.uqff",
+            "llama3.2-3b-instruct-f8e4m3.uqff",
+            "mine.uqff"
+        ])
+        .await,
+        [one("Q4_K", 1), one("F8E4M3", 1), one("MINE", 1)],
+    );
+    assert_eq!(
+        names(&["fox-q4k.uqff", "hen-q4k.uqff"]).await,
+        [one("fox-q4k", 1), one("hen-q4k", 1)]
+    );
+}
+
+#[tokio::test]
 async fn a_repository_without_a_whole_model_says_so() {
     let setup = Setup::new().await;
     setup

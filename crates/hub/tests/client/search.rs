@@ -210,3 +210,43 @@ async fn safetensors_are_those_with_a_chat_template_and_no_gguf_beside_them() {
     );
     assert_eq!(models[0].class.as_deref(), Some("Qwen3ForCausalLM"));
 }
+
+#[tokio::test]
+async fn what_has_several_kinds_is_found_once() {
+    let setup = Setup::new().await;
+    let chats = ["transformers", "conversational"];
+    let uqff = |id: &str| setup.fake.repo(id).tags(["uqff", "mistral.rs"]).tags(chats);
+    uqff("some/Fox-UQFF")
+        .file("q4k-0.uqff", "q")
+        .file("residual.safetensors", "r")
+        .safetensors(131_072, "LlamaForCausalLM", None);
+    uqff("some/Fox-all")
+        .file("q4k-0.uqff", "q")
+        .file("fox-Q8_0.gguf", "g")
+        .file("model.safetensors", "s");
+    setup
+        .fake
+        .repo("some/Fox")
+        .tags(chats)
+        .file("model.safetensors", "s");
+    let of = async |kind| {
+        let query = SearchQuery {
+            kind,
+            ..SearchQuery::default()
+        };
+        found(&setup.hub, query).await
+    };
+    assert_eq!(of(Kind::Gguf).await, ["some/Fox-all"]);
+    assert_eq!(of(Kind::Safetensors).await, ["some/Fox"]);
+    assert_eq!(of(Kind::Uqff).await, ["some/Fox-UQFF"]);
+    let query = SearchQuery {
+        kind: Kind::Uqff,
+        ..SearchQuery::default()
+    };
+    let model = setup.hub.search(&query).await.unwrap().models.remove(0);
+    assert_eq!(model.class.as_deref(), Some("LlamaForCausalLM"));
+    assert_eq!(
+        model.parameters, None,
+        "what the Hub counts in residual.safetensors is no size of a model"
+    );
+}

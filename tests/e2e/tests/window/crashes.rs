@@ -80,7 +80,8 @@ async fn a_worker_killed_while_idle_is_started_again_and_the_window_says_why() -
     let note = window.until_reply_is("interrupted").await?.note;
     let note = note.context("the reply does not say why")?;
     assert!(note.contains("signal 9"), "{note}");
-    assert_eq!(page.trouble, None, "what the reply says is not said twice");
+    let trouble = window.page().await?.trouble;
+    assert_eq!(trouble, None, "what the reply says is not said twice");
     window.picture("engine-died").await?;
     window.click_button("Try again").await?;
     window.until_ready().await?;

@@ -10,6 +10,7 @@ mod database;
 mod first_start;
 mod hub;
 mod keyboard;
+mod kinds;
 mod models;
 mod replies;
 mod safetensors;

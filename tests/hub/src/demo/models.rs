@@ -76,13 +76,37 @@ pub(super) fn unreadable(folder: &Path, stem: &str, model: &ModelFile) -> Result
 
 /// The model as safetensors, written into a folder of `folder`.
 pub(super) fn safetensors(folder: &Path, name: &str, model: &ModelFile) -> Result<Files, DemoError> {
-    let weights = model.write_safetensors(&folder.join(name))?;
-    let names = model.safetensors_companions().map(|(name, _)| name);
-    let files = names.into_iter().map(|name| (name, weights.with_file_name(name)));
-    let files = files.chain([("model.safetensors", weights.clone())]);
-    files
-        .map(|(name, path)| Ok((name.to_owned(), on_disk(path)?)))
-        .collect()
+    let folder = folder.join(name);
+    model.write_safetensors(&folder)?;
+    all_of(&folder)
+}
+
+/// The model as UQFF in each quantisation, written into a folder of `folder`.
+pub(super) fn uqff(
+    folder: &Path,
+    name: &str,
+    model: &ModelFile,
+    quantisations: &[(&str, Quantisation)],
+) -> Result<Files, DemoError> {
+    let folder = folder.join(name);
+    for (_, quantisation) in quantisations {
+        model.clone().quantisation(*quantisation).write_uqff(&folder)?;
+    }
+    all_of(&folder)
+}
+
+fn all_of(folder: &Path) -> Result<Files, DemoError> {
+    let failed = |source| DemoError::File {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut files = Files::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        files.push((name, on_disk(entry.path())?));
+    }
+    Ok(files)
 }
 
 /// Safetensors with the header and the size of a real model, and no weights. The vocabulary is not that of its size.

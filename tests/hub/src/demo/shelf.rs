@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::DemoError;
 use super::models::{
-    Files, on_disk, parameters, parted, safetensors, shown, shown_safetensors, unreadable, written,
+    Files, on_disk, parameters, parted, safetensors, shown, shown_safetensors, unreadable, uqff, written,
 };
 use crate::FakeHub;
 use crate::catalogue::Gate;
@@ -86,6 +86,8 @@ pub(super) struct Entry {
     facts: Option<(u64, &'static str, u64)>,
     /// Weights and class, where there are safetensors to read them from.
     safetensors: Option<(u64, &'static str)>,
+    /// Class, where nothing is told of the weights.
+    class: Option<&'static str>,
     files: Files,
     suggestion: Option<Suggested>,
 }
@@ -114,6 +116,7 @@ impl Default for Entry {
             gate: Gate::Open,
             facts: None,
             safetensors: None,
+            class: None,
             files: Vec::new(),
             suggestion: None,
         }
@@ -142,6 +145,9 @@ impl Entry {
         }
         if let Some((parameters, class)) = self.safetensors {
             repo = repo.safetensors(parameters, class, None);
+        }
+        if let Some(class) = self.class {
+            repo = repo.class(class);
         }
         repo = repo.file(".gitattributes", "*.gguf filter=lfs diff=lfs merge=lfs -text\n");
         for (path, content) in self.files {
@@ -253,6 +259,19 @@ fn models_that_chat(folder: &Path, bard: &Path) -> Result<Vec<Entry>, DemoError>
             modified: "2026-11-17",
             safetensors: Some((parameters(&ember), "LlamaForCausalLM")),
             files: safetensors(folder, "Ember-9M-Chat", &ember)?,
+            ..Entry::default()
+        },
+        Entry {
+            id: "hearth-demo/Ember-9M-Chat-UQFF",
+            card: include_str!("../../cards/ember-uqff.md"),
+            base_model: Some("hearth-demo/Ember-9M-Chat"),
+            tags: &["uqff", "mistral.rs"],
+            downloads: 1_216,
+            likes: 19,
+            trending: 7,
+            modified: "2026-11-18",
+            class: Some("Qwen3ForCausalLM"),
+            files: uqff(folder, "Ember-9M-Chat-UQFF", &ember, &[Q4, Q8])?,
             ..Entry::default()
         },
         Entry {

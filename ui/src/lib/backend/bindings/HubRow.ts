@@ -55,7 +55,7 @@ architecture: string | null,
  */
 contextLength: number | null, 
 /**
- * A quick verdict on its 4-bit size; `None` where the Hub does not say how large it is.
+ * A quick verdict on its 4-bit size; `None` where the Hub says neither how large it is nor why it does not run.
  */
 verdict: Label | null, 
 /**
