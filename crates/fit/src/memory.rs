@@ -16,6 +16,7 @@ use cache::Cache;
 
 pub use card::CardShare;
 pub(crate) use card::{Placed, place};
+pub(crate) use prompt::portion;
 
 /// Bytes that running a model takes. The parts add up to the peak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]

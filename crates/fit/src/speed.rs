@@ -6,9 +6,10 @@ use ts_rs::TS;
 
 use crate::constants::{
     DECODE_COST_ROW_BY_ROW, PROMPT_COST_FLOAT, PROMPT_COST_ROW_BY_ROW, PROMPT_COST_TILED,
-    PROMPT_COST_TILED_Q8, SPEED_UNCERTAINTY, STATE_COST,
+    PROMPT_COST_TILED_Q8, REACHED, SPEED_UNCERTAINTY, STATE_COST,
 };
 use crate::held::{Kernel, held};
+use crate::memory::portion;
 use crate::shape::{Matrices, Role};
 use crate::{Experts, Shape};
 
@@ -60,47 +61,56 @@ pub(crate) fn decode_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, co
         .weights
         .matrices
         .iter()
-        .map(|one| {
-            let held = held(one, level);
-            let speed = match held.kernel {
-                Kernel::Tiled => speeds.matvec_bytes_per_second,
-                Kernel::RowByRow => speeds.matvec_bytes_per_second / DECODE_COST_ROW_BY_ROW,
-                // Plain floats are multiplied as fast as memory gives them.
-                Kernel::Float => speeds.read_bytes_per_second,
-            };
-            held.loaded as f64 * share(one, shape.experts) / speed
-        })
+        .map(|one| reading_seconds(one, level, speeds) * share(one, shape.experts))
         .sum();
     let keys = attention(shape, shape.kv_heads, context) / speeds.key_numbers_per_second;
     let queries = attention(shape, shape.heads, context) / speeds.attention_numbers_per_second;
     let states = shape.kept.state_numbers as f64 * 4.0 * 2.0 / speeds.read_bytes_per_second;
-    weights + keys + queries + states + shape.layers as f64 * speeds.layer_seconds
+    // Three of a layer's seven products are as many for each expert.
+    let products = 1.0 + 3.0 / 7.0 * (asked(shape) - 1.0);
+    let between = shape.layers as f64 * speeds.layer_seconds * products;
+    (weights + keys + queries + states + between) / REACHED
+}
+
+/// Seconds in which all of these matrices are multiplied with one row, which is reading them.
+fn reading_seconds(matrices: &Matrices, level: CpuLevel, speeds: &Speeds) -> f64 {
+    let held = held(matrices, level);
+    let speed = match held.kernel {
+        Kernel::Tiled => speeds.matvec_bytes_per_second,
+        Kernel::RowByRow => speeds.matvec_bytes_per_second / DECODE_COST_ROW_BY_ROW,
+        // Plain floats are multiplied as fast as memory gives them.
+        Kernel::Float => speeds.read_bytes_per_second,
+    };
+    held.loaded as f64 / speed
 }
 
 /// Seconds of one token of a prompt of `tokens`.
 pub(crate) fn prompt_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, tokens: u64) -> f64 {
+    let portion = portion(shape, tokens.max(1)) as f64;
     let tokens = tokens.max(1) as f64;
     let weights: f64 = shape
         .weights
         .matrices
         .iter()
         .map(|one| {
-            // The output is computed for the last token alone.
-            let times = match one.role {
-                Role::Output => tokens.recip(),
-                Role::Layer | Role::Expert => share(one, shape.experts),
-            };
-            one.weights as f64 * prompt_cost(one, level) * times
+            let reading = reading_seconds(one, level, speeds);
+            if one.role == Role::Output {
+                // It is computed for the last token alone.
+                return reading / tokens;
+            }
+            // Experts are read that any token of the portion asks.
+            let share = share(one, shape.experts);
+            let multiplying = one.weights as f64 * prompt_cost(one, level) * share;
+            multiplying / speeds.prompt_weights_per_second + reading * (share * portion).min(1.0) / portion
         })
         .sum();
     // A token attends to those before it: half of the prompt on average.
     let looked_at = attention(shape, shape.heads, tokens as u64) / 2.0;
     let states = shape.kept.state_numbers as f64 * STATE_COST;
     let activations = shape.layers as f64 * activations(shape);
-    weights / speeds.prompt_weights_per_second
-        + (looked_at + states) / speeds.prompt_attention_per_second
-        + activations / speeds.prompt_numbers_per_second
-        + shape.layers as f64 * speeds.layer_seconds / tokens
+    let between =
+        activations / speeds.prompt_numbers_per_second + shape.layers as f64 * speeds.layer_seconds / tokens;
+    (weights + (looked_at + states) / speeds.prompt_attention_per_second + between) / REACHED
 }
 
 /// Numbers of keys and values of so many heads that the last of `context` tokens looks at.
@@ -109,10 +119,19 @@ fn attention(shape: &Shape, heads: u64, context: u64) -> f64 {
     seen * heads as f64 * (shape.key_length as f64 + shape.value_length as f64)
 }
 
-/// Numbers of a layer's states, of one token.
+/// Numbers of a layer's states, of one token. Of several experts each has its own, and what each gives is weighed.
 fn activations(shape: &Shape) -> f64 {
     let queries = shape.heads as f64 * shape.key_length as f64;
-    shape.embedding as f64 + shape.feed_forward as f64 + queries
+    let given = match shape.experts {
+        Some(_) => shape.embedding as f64 * asked(shape),
+        None => 0.0,
+    };
+    shape.embedding as f64 + queries + shape.feed_forward as f64 * asked(shape) + given
+}
+
+/// Experts that a token asks, of each layer.
+fn asked(shape: &Shape) -> f64 {
+    shape.experts.map_or(1, |experts| experts.used.max(1)) as f64
 }
 
 /// How much of these matrices one token reads.
