@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hearth_engine::protocol::{ChatMessage, Grammar, ReplyStats, Role, Sampling, StopReason};
 use hearth_engine::{Chosen, Question, ReplyEvent};
-use hearth_fixtures::{ModelFile, Script};
+use hearth_fixtures::{Architecture, ModelFile, Script, Shape};
 
 use crate::chat::question;
 use crate::stage::{Stage, stop_of};
@@ -230,6 +230,43 @@ async fn a_second_turn_reads_only_what_is_new() {
     let (_, again) = stage.ask(chat).await;
     let stats = stats_of(&again);
     assert_eq!(stats.cached_tokens, stats.prompt_tokens - 1);
+}
+
+/// Not all layers of Gemma 3 keep every token, and most of Qwen 3.5's keep none: a state stands for what they have read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_turn_of_a_model_that_forgets_reads_only_what_is_new() {
+    // What asks for the answer is read again from a state.
+    const AGAIN: usize = 16;
+    for architecture in [Architecture::Gemma3, Architecture::Qwen35] {
+        let script = Script::saying("So it is.").unwrap();
+        let shape = Shape {
+            architecture,
+            layers: 8,
+            ..Shape::TINY
+        };
+        let stage = Stage::with(&ModelFile::scripted(&script).shape(shape)).await;
+        // Longer than a window, and than a portion.
+        let mut chat = question(&"well ".repeat(700));
+        let mut read = AGAIN;
+        for more in ["And then?", "Really?", "Oh."] {
+            let (text, end) = stage.ask(chat.clone()).await;
+            let stats = stats_of(&end);
+            assert_eq!(text, "So it is.", "{architecture:?}");
+            assert!(stats.cached_tokens + AGAIN >= read, "{architecture:?}: {stats:?}");
+            assert!(stats.prompt_tokens > 600, "{stats:?}");
+            read = stats.prompt_tokens;
+            chat.messages.push(said(Role::Assistant, &text));
+            chat.messages.push(said(Role::User, more));
+        }
+        // The last question once more.
+        chat.messages.truncate(chat.messages.len() - 2);
+        let (text, end) = stage.ask(chat).await;
+        assert_eq!(text, "So it is.", "{architecture:?}");
+        assert!(
+            stats_of(&end).cached_tokens + AGAIN >= read,
+            "{architecture:?}: {end:?}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
