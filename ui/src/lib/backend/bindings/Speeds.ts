@@ -18,6 +18,27 @@ matvecBytesPerSecond: number,
  */
 promptWeightsPerSecond: number, 
 /**
+ * A layer for one token, but for its weights, keys and values: seconds.
+ */
+layerSeconds: number, 
+/**
+ * Numbers of a layer's hidden, query and feed-forward states, for every token of a prompt, that are worked through between
+ * its products: a second.
+ */
+promptNumbersPerSecond: number, 
+/**
+ * Numbers of keys and values that attention takes from the cache while a token is written: a second.
+ */
+keyNumbersPerSecond: number, 
+/**
+ * The same numbers, multiplied with one query each: a second.
+ */
+attentionNumbersPerSecond: number, 
+/**
+ * Numbers of keys and values multiplied with one query each while a prompt is read: a second.
+ */
+promptAttentionPerSecond: number, 
+/**
  * Threads that computed.
  */
 threads: number, 
