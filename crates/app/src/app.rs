@@ -8,7 +8,7 @@ use hearth_engine::{Engine, EngineConfig, EngineStatus};
 use hearth_machine::Machine;
 use hearth_store::{Chat, ModelRecord, Store};
 use serde::Serialize;
-use tokio::sync::{RwLock, broadcast};
+use tokio::sync::{RwLock, broadcast, watch};
 use ts_rs::TS;
 
 use crate::computer::Computer;
@@ -90,6 +90,8 @@ pub struct App {
     pub(crate) devices: Arc<Devices>,
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) keeping: Arc<Keeping>,
+    /// Loads that were asked for and are not over: before the engine hears of one, its verdict is looked up.
+    pub(crate) loads: Arc<watch::Sender<usize>>,
     pub(crate) open_repos: Arc<OpenRepos>,
     pub(crate) online: Arc<RwLock<Option<Online>>>,
     store: Arc<RwLock<Result<Store, ErrorReport>>>,
@@ -119,6 +121,7 @@ impl App {
             devices: Arc::default(),
             shelf: Arc::default(),
             keeping: Arc::default(),
+            loads: Arc::new(watch::Sender::new(0)),
             open_repos: Arc::default(),
             online: Arc::default(),
             store: Arc::new(RwLock::new(Err(not_open))),

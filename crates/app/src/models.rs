@@ -91,8 +91,12 @@ impl App {
         store.set_setting(LAST_MODEL, &record.id).await?;
         self.choose(Some(record.clone()));
         let app = self.clone();
-        // Its outcome is in the engine's state.
-        tokio::spawn(async move { drop(app.load_record(record).await) });
+        self.loads.send_modify(|loads| *loads += 1);
+        tokio::spawn(async move {
+            // Its outcome is in the engine's state.
+            drop(app.load_record(record).await);
+            app.loads.send_modify(|loads| *loads -= 1);
+        });
         Ok(())
     }
 

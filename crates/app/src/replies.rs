@@ -314,6 +314,9 @@ impl App {
             return Ok(true);
         };
         let awake = async {
+            // A second load beside one that is on its way would end the first, and the question that waits for it.
+            let mut loads = self.loads.subscribe();
+            let _ = loads.wait_for(|loads| *loads == 0).await;
             let mut status = self.engine.status();
             let settled = status.wait_for(
                 |status| !matches!(status, EngineStatus::Loading { path, .. } if self.is_of(&chosen, path)),
