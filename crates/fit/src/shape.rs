@@ -135,6 +135,13 @@ impl Kept {
     }
 }
 
+/// Numbers of a layer's state in Qwen 3.5's linear attention: a matrix for each head of values, and the last inputs of a
+/// convolution over queries, keys and values. `values` are the numbers of all heads together.
+fn linear_state(key_heads: u64, key_length: u64, values: u64, kernel: u64) -> u64 {
+    let channels = product(&[2, key_heads, key_length]).saturating_add(values);
+    product(&[key_length, values]).saturating_add(product(&[channels, kernel]))
+}
+
 /// A mixture of experts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,7 +4,7 @@ use hearth_engine::protocol::Quantisation;
 use hearth_gguf::TensorType;
 use hearth_safetensors::{Checkpoint, Dtype, Layer, Numbers, Tensor};
 
-use super::{Experts, Kept, Matrices, Role, Shape, Weights};
+use super::{Experts, Kept, Matrices, Role, Shape, Weights, linear_state};
 use crate::{Reason, product};
 
 /// ggml's numbers of types.
@@ -50,6 +50,13 @@ pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation
     let trained_context = number("max_position_embeddings").unwrap_or(8192);
     let vocabulary = needed("vocab_size")?;
     let layers = needed("num_hidden_layers")?;
+    let linear = |key: &str| number(&format!("linear_{key}")).unwrap_or(0);
+    let state = linear_state(
+        linear("num_key_heads"),
+        linear("key_head_dim"),
+        product(&[linear("num_value_heads"), linear("value_head_dim")]),
+        linear("conv_kernel_dim"),
+    );
     Ok(Shape {
         architecture: family.to_owned(),
         layers,
@@ -73,7 +80,7 @@ pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation
             number("sliding_window"),
             number("full_attention_interval").or_else(|| number("sliding_window_pattern")),
         )
-        .and_states(layers, states(|name| number(name).unwrap_or(0))),
+        .and_states(layers, state),
         weights: match model.layers.is_empty() {
             true => weights(model, quantisation, experts.is_some()),
             false => quantised(model, [vocabulary, embedding], experts.is_some()),
@@ -81,15 +88,6 @@ pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation
         estimated: false,
         vocabulary_hash: None,
     })
-}
-
-/// Numbers of a layer's state in Qwen 3.5's linear attention: a matrix for each head of values, and the last inputs of a
-/// convolution.
-fn states(number: impl Fn(&str) -> u64) -> u64 {
-    let key = number("linear_key_head_dim");
-    let values = product(&[number("linear_num_value_heads"), number("linear_value_head_dim")]);
-    let channels = product(&[2, number("linear_num_key_heads"), key]).saturating_add(values);
-    product(&[key, values]).saturating_add(product(&[channels, number("linear_conv_kernel_dim")]))
 }
 
 fn weights(model: &Checkpoint, quantisation: Option<Quantisation>, has_experts: bool) -> Weights {

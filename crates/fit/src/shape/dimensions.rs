@@ -6,8 +6,8 @@ use hearth_engine::support;
 use hearth_gguf::Value;
 
 use super::estimated::{self, Mix};
-use super::{Experts, Kept, Shape, Weights};
-use crate::{Reason, product};
+use super::{Experts, Kept, Shape, Weights, linear_state};
+use crate::Reason;
 
 /// Llama 3.1 and later stretched 8,192 tokens to 131,072 with factors that no metadata tells of; in the file they are
 /// the tensor `rope_freqs`.
@@ -106,12 +106,14 @@ impl Dimensions {
             window.or(changes.then_some(trained_context)),
             number("full_attention_interval").or_else(|| number("attention.sliding_window_pattern")),
         );
-        // Qwen 3.5's: a matrix for each head of values, and the last inputs of a convolution.
         let ssm = |name: &str| number(&format!("ssm.{name}")).unwrap_or(0);
-        let channels = product(&[2, ssm("group_count"), ssm("state_size")]).saturating_add(ssm("inner_size"));
-        let states = product(&[ssm("state_size"), ssm("inner_size")])
-            .saturating_add(product(&[channels, ssm("conv_kernel")]));
-        let kept = kept.and_states(layers, states);
+        let state = linear_state(
+            ssm("group_count"),
+            ssm("state_size"),
+            ssm("inner_size"),
+            ssm("conv_kernel"),
+        );
+        let kept = kept.and_states(layers, state);
         let vocabulary = length("tokenizer.ggml.tokens")
             .or_else(|| number("vocab_size"))
             .unwrap_or_else(|| usual_vocabulary(architecture, float("rope.freq_base")));
