@@ -11,23 +11,12 @@ const ROWS: usize = 16 * 1024 * 1024 / COLUMNS;
 /// Matrices enough to be beyond the caches.
 const MATRICES: usize = 12;
 
-const KINDS: [Kind; 8] = [
-    Kind::Q4K,
-    Kind::Q5K,
-    Kind::Q6K,
-    Kind::Q8_0,
-    Kind::Q4_0,
-    Kind::Q4_1,
-    Kind::Q5_0,
-    Kind::Q5_1,
-];
-
 fn main() {
     let threads: usize = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(2);
     let pool = Pool::new(threads);
     let parallel = |many: usize, work: &(dyn Fn(usize) + Sync)| pool.run(many, work);
     println!("{ROWS} x {COLUMNS}, {threads} threads");
-    for kind in KINDS {
+    for kind in Kind::ALL {
         let bytes = ROWS * COLUMNS / 256 * kind.bytes();
         let data: Vec<Vec<u8>> = (0..MATRICES).map(|seed| vec![seed as u8; bytes]).collect();
         let sets = Matrix::with_each_set(kind, &data[0], ROWS, COLUMNS).len();

@@ -23,6 +23,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Q4K,
+        Self::Q5K,
+        Self::Q6K,
+        Self::Q8_0,
+        Self::Q4_0,
+        Self::Q4_1,
+        Self::Q5_0,
+        Self::Q5_1,
+    ];
+
     /// Weights of a block, which a row's length is a multiple of, and its bytes.
     #[must_use]
     pub fn block(self) -> (usize, usize) {

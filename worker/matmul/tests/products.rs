@@ -5,17 +5,6 @@
 use half::{bf16, f16};
 use hearth_matmul::{Activations, BLOCK, Halves, Kind, MANY, Matrix, Order};
 
-const KINDS: [Kind; 8] = [
-    Kind::Q4K,
-    Kind::Q5K,
-    Kind::Q6K,
-    Kind::Q8_0,
-    Kind::Q4_0,
-    Kind::Q4_1,
-    Kind::Q5_0,
-    Kind::Q5_1,
-];
-
 fn one_by_one(many: usize, work: &(dyn Fn(usize) + Sync)) {
     (0..many).for_each(work);
 }
@@ -176,7 +165,7 @@ fn check(kind: Kind, data: &[u8], rows: usize, columns: usize, activations: &[f3
 #[test]
 fn a_product_is_the_sum_of_products() {
     let mut random = fastrand::Rng::with_seed(1);
-    for kind in KINDS {
+    for kind in Kind::ALL {
         for (rows, columns, many) in [
             (1, 256, 1),
             (3, 512, 2),
@@ -204,7 +193,7 @@ fn a_product_is_the_sum_of_products() {
 #[test]
 fn the_largest_weights_and_activations_do_not_overflow() {
     let (rows, columns) = (17, 512);
-    for kind in KINDS {
+    for kind in Kind::ALL {
         for scale in [65504.0, -65504.0, 6e-8] {
             let matrices = [0x00, 0xff, 0x7f, 0x80].map(|byte| {
                 let mut data = vec![byte; rows * columns / BLOCK * kind.bytes()];
@@ -235,8 +224,8 @@ fn the_largest_weights_and_activations_do_not_overflow() {
 fn a_row_does_not_depend_on_its_company() {
     let mut random = fastrand::Rng::with_seed(2);
     // Rows of blocks of 32 may end within 256 weights.
-    for (kind, rows, columns) in KINDS.map(|kind| (kind, 37, 4864)).into_iter().chain(
-        KINDS
+    for (kind, rows, columns) in Kind::ALL.map(|kind| (kind, 37, 4864)).into_iter().chain(
+        Kind::ALL
             .into_iter()
             .filter(|kind| kind.block().0 == 32)
             .map(|kind| (kind, 40, 416)),
