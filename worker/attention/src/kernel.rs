@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::lanes::Lanes;
+use crate::few;
+use crate::lanes::{Lanes, PADDING};
 use crate::rows::{Element, Rows};
 use hearth_activation::exp;
 
@@ -10,8 +11,6 @@ use hearth_activation::exp;
 pub const TILE: usize = 64;
 /// Queries that one pass over a tile serves.
 const ROWS: usize = 4;
-/// The longest vector, in numbers: rows are padded to it with zeros, so that no loop needs a remainder.
-const PADDING: usize = 16;
 
 /// What some queries have gathered from the keys so far.
 pub struct Scratch {
@@ -19,15 +18,15 @@ pub struct Scratch {
     /// Numbers of a row, and of a padded one.
     length: usize,
     padded: usize,
-    /// Whether tiles of keys are transposed, which pays with many queries.
-    transposed: bool,
+    /// Whether there are so few queries that taking keys and values from memory is what takes time.
+    few: bool,
     /// `rows × padded`, scaled.
     queries: Vec<f32>,
     /// `rows × TILE`.
     scores: Vec<f32>,
-    /// `TILE × padded`, or `padded × TILE` while scores of many queries are computed.
+    /// `padded × TILE` while scores are computed, then `TILE × padded`; nothing for few queries.
     tile: Vec<f32>,
-    /// A key.
+    /// A key; nothing for few queries.
     key: Vec<f32>,
     /// `rows × padded`: values weighted so far.
     sums: Vec<f32>,
@@ -37,17 +36,22 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    pub fn new(rows: usize, length: usize, transposed: bool) -> Self {
-        let (padded, blocks) = (length.next_multiple_of(PADDING), rows.next_multiple_of(ROWS));
+    pub fn new(rows: usize, length: usize, few: bool) -> Self {
+        let padded = length.next_multiple_of(PADDING);
+        let (blocks, tile) = if few {
+            (rows, 0)
+        } else {
+            (rows.next_multiple_of(ROWS), padded)
+        };
         Self {
             rows,
             length,
             padded,
-            transposed,
+            few,
             queries: vec![0.0; blocks * padded],
             scores: vec![0.0; blocks * TILE],
-            tile: vec![0.0; TILE * padded],
-            key: vec![0.0; padded],
+            tile: vec![0.0; TILE * tile],
+            key: vec![0.0; tile],
             sums: vec![0.0; blocks * padded],
             largest: vec![f32::NEG_INFINITY; rows],
             weights: vec![0.0; rows],
@@ -73,14 +77,8 @@ impl Scratch {
         tile: Range<usize>,
     ) {
         let padded = self.padded;
-        if !self.transposed {
-            for (column, key) in tile.enumerate() {
-                T::widen(lanes, keys.row(head, key), &mut self.key[..self.length]);
-                for row in 0..self.rows {
-                    let query = &self.queries[row * padded..][..padded];
-                    self.scores[row * TILE + column] = dot(lanes, query, &self.key);
-                }
-            }
+        if self.few {
+            few::score(lanes, (&self.queries, padded), keys, head, tile, &mut self.scores);
             return;
         }
         for (column, key) in tile.enumerate() {
@@ -153,6 +151,10 @@ impl Scratch {
         tile: Range<usize>,
     ) {
         let (padded, count) = (self.padded, tile.len());
+        if self.few {
+            few::add(lanes, &self.scores, values, head, tile, &mut self.sums, padded);
+            return;
+        }
         for (key, widened) in tile.zip(self.tile.chunks_exact_mut(padded)) {
             T::widen(lanes, values.row(head, key), &mut widened[..values.length]);
             // A transposed tile lay here.
@@ -195,16 +197,6 @@ impl Scratch {
             *out = sum * whole;
         }
     }
-}
-
-/// The scalar product of padded rows.
-#[inline(always)]
-fn dot<L: Lanes>(lanes: L, a: &[f32], b: &[f32]) -> f32 {
-    let mut sum = lanes.splat(0.0);
-    for (a, b) in a.chunks_exact(L::COUNT).zip(b.chunks_exact(L::COUNT)) {
-        sum = lanes.multiply_add(lanes.load(a), lanes.load(b), sum);
-    }
-    lanes.sum(sum)
 }
 
 /// Adds to ROWS rows the product of `ROWS × inner` numbers with `inner` rows; both come with the distance from one row

@@ -3,6 +3,11 @@
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
+/// The longest vector, in numbers: rows are padded to it with zeros, so that no loop needs a remainder.
+pub const PADDING: usize = 16;
+/// Vectors that are summed up at once.
+pub const KEYS: usize = 4;
+
 /// A set of vector instructions. A value of such a type is a proof that the processor has them.
 pub trait Lanes: Copy {
     /// Numbers in a vector.
@@ -17,7 +22,10 @@ pub trait Lanes: Copy {
     fn store(self, vector: Self::Vector, to: &mut [f32]);
     /// `a · b + c`.
     fn multiply_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
-    fn sum(self, vector: Self::Vector) -> f32;
+    /// The sum of each vector's numbers.
+    fn sums(self, vectors: [Self::Vector; KEYS]) -> [f32; KEYS];
+    /// The first numbers of a slice, which has at least as many.
+    fn load_narrow(self, from: &[f16]) -> Self::Vector;
     /// Slices of one length.
     fn widen(self, from: &[f16], to: &mut [f32]);
 }
@@ -82,8 +90,15 @@ impl Lanes for Plain {
     }
 
     #[inline(always)]
-    fn sum(self, vector: [f32; 4]) -> f32 {
-        (vector[0] + vector[2]) + (vector[1] + vector[3])
+    fn sums(self, vectors: [[f32; 4]; KEYS]) -> [f32; KEYS] {
+        vectors.map(|vector| (vector[0] + vector[2]) + (vector[1] + vector[3]))
+    }
+
+    #[inline(always)]
+    fn load_narrow(self, from: &[f16]) -> [f32; 4] {
+        let mut numbers = [0.0; 4];
+        self.widen(&from[..4], &mut numbers);
+        numbers
     }
 
     #[inline(always)]
@@ -98,7 +113,27 @@ mod x86 {
 
     use half::f16;
 
-    use super::{Job, Lanes};
+    use super::{Job, KEYS, Lanes};
+
+    /// The sums of two halves.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx2")]
+    fn halved(vector: __m512) -> __m256 {
+        let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(vector)));
+        _mm256_add_ps(_mm512_castps512_ps256(vector), high)
+    }
+
+    /// The sum of each vector's numbers.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn four_sums([a, b, c, d]: [__m256; KEYS]) -> [f32; KEYS] {
+        let pairs = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+        let sums = _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps::<1>(pairs));
+        let mut out = [0.0; KEYS];
+        // SAFETY: there is room for four numbers.
+        unsafe { _mm_storeu_ps(out.as_mut_ptr(), sums) };
+        out
+    }
 
     #[target_feature(enable = "avx512f,avx2,fma,f16c")]
     pub(super) fn with_avx512(job: impl Job) {
@@ -145,9 +180,16 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn sum(self, vector: __m512) -> f32 {
-            // SAFETY: `self` is only made where the processor has AVX-512.
-            unsafe { _mm512_reduce_add_ps(vector) }
+        fn sums(self, [a, b, c, d]: [__m512; KEYS]) -> [f32; KEYS] {
+            // SAFETY: `self` is only made where the processor has AVX-512, and then it has AVX2.
+            unsafe { four_sums([halved(a), halved(b), halved(c), halved(d)]) }
+        }
+
+        #[inline(always)]
+        fn load_narrow(self, from: &[f16]) -> __m512 {
+            let from = &from[..16];
+            // SAFETY: as above; there are 16 numbers.
+            unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.as_ptr().cast())) }
         }
 
         #[inline(always)]
@@ -203,13 +245,16 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn sum(self, vector: __m256) -> f32 {
-            // SAFETY: `self` is only made where the processor has AVX2, FMA and F16C.
-            unsafe {
-                let four = _mm_add_ps(_mm256_castps256_ps128(vector), _mm256_extractf128_ps::<1>(vector));
-                let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-                _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
-            }
+        fn sums(self, vectors: [__m256; KEYS]) -> [f32; KEYS] {
+            // SAFETY: `self` is only made where the processor has AVX2.
+            unsafe { four_sums(vectors) }
+        }
+
+        #[inline(always)]
+        fn load_narrow(self, from: &[f16]) -> __m256 {
+            let from = &from[..8];
+            // SAFETY: `self` is only made where the processor has F16C; there are 8 numbers.
+            unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.as_ptr().cast())) }
         }
 
         #[inline(always)]
@@ -238,7 +283,7 @@ mod arm {
     use half::f16;
     use half::slice::HalfFloatSliceExt;
 
-    use super::Lanes;
+    use super::{KEYS, Lanes};
 
     /// Every 64-bit ARM processor that Rust's standard library supports has NEON.
     #[derive(Clone, Copy)]
@@ -276,9 +321,18 @@ mod arm {
         }
 
         #[inline(always)]
-        fn sum(self, vector: float32x4_t) -> f32 {
-            // SAFETY: NEON is there.
-            unsafe { vaddvq_f32(vector) }
+        fn sums(self, [a, b, c, d]: [float32x4_t; KEYS]) -> [f32; KEYS] {
+            let mut out = [0.0; KEYS];
+            // SAFETY: NEON is there; so is room for 4 numbers.
+            unsafe { vst1q_f32(out.as_mut_ptr(), vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d))) };
+            out
+        }
+
+        #[inline(always)]
+        fn load_narrow(self, from: &[f16]) -> float32x4_t {
+            let mut numbers = [0.0; 4];
+            self.widen(&from[..4], &mut numbers);
+            self.load(&numbers)
         }
 
         #[inline(always)]
@@ -315,7 +369,13 @@ mod tests {
             .map(|number| number * 2.0 + 0.5)
             .collect();
         assert_eq!(stored, right);
-        assert_eq!(lanes.sum(vector), right.iter().sum::<f32>());
+        let doubled = lanes.multiply_add(vector, lanes.splat(2.0), lanes.splat(0.0));
+        let sum = right.iter().sum::<f32>();
+        let sums = lanes.sums([vector, doubled, vector, lanes.splat(1.0)]);
+        assert_eq!(sums, [sum, 2.0 * sum, sum, L::COUNT as f32]);
+        let mut loaded = vec![0.0; L::COUNT];
+        lanes.store(lanes.load_narrow(&narrow), &mut loaded);
+        assert_eq!(loaded, numbers[..L::COUNT]);
     }
 
     #[test]

@@ -14,6 +14,7 @@
 
 mod convolution;
 mod delta;
+mod few;
 mod kernel;
 mod lanes;
 #[cfg(feature = "candle")]
@@ -106,7 +107,7 @@ impl<Q: Element, K: Element> Attention<'_, Q, K> {
             let target = Shared(out.as_mut_ptr());
             each(parts.len(), &|index| {
                 let part = &parts[index];
-                let mut scratch = Scratch::new(group * part.queries.len(), length, !few);
+                let mut scratch = Scratch::new(group * part.queries.len(), length, few);
                 dispatch(Work {
                     attention: self,
                     part,
@@ -123,7 +124,7 @@ impl<Q: Element, K: Element> Attention<'_, Q, K> {
         }
         let mut partial: Vec<Scratch> = parts
             .iter()
-            .map(|part| Scratch::new(group * part.queries.len(), length, !few))
+            .map(|part| Scratch::new(group * part.queries.len(), length, few))
             .collect();
         let scratches = Shared(partial.as_mut_ptr());
         each(parts.len(), &|index| {

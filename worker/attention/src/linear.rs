@@ -40,10 +40,7 @@ pub fn delta_rule(
         key_length,
         value_length,
     };
-    let out = changed(state, |state| {
-        rule.compute(state, |parts, work| pool().run(parts, work))
-    })?;
-    Tensor::from_vec(out, values.shape(), values.device())
+    over(state, values, |state| rule.compute(state, each))
 }
 
 /// The selective scan of Mamba 2, all of f32: inputs `(1, tokens, heads, length)`, steps `(1, tokens, heads)`, rates below zero
@@ -77,10 +74,7 @@ pub fn selective_scan(
         key_length,
         value_length,
     };
-    let out = changed(state, |state| {
-        rule.compute(state, |parts, work| pool().run(parts, work))
-    })?;
-    Tensor::from_vec(out, inputs.shape(), inputs.device())
+    over(state, inputs, |state| rule.compute(state, each))
 }
 
 /// The convolution ([`Convolution`]) of `(1, tokens, channels)` with `(channels, length)` and perhaps a bias of `(channels)`, and
@@ -108,24 +102,25 @@ pub fn convolution(
         channels,
         length,
     };
-    let out = changed(state, |state| {
-        convolution.compute(state, |parts, work| pool().run(parts, work))
-    })?;
-    Tensor::from_vec(out, input.shape(), input.device())
+    over(state, input, |state| convolution.compute(state, each))
 }
 
 fn numbers(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
 }
 
-/// Works on the numbers of a tensor where they lie.
-fn changed(tensor: &Tensor, work: impl Fn(&mut [f32]) -> Vec<f32>) -> Result<Vec<f32>> {
+fn each(parts: usize, work: &(dyn Fn(usize) + Sync)) {
+    pool().run(parts, work);
+}
+
+/// What `work` makes of the state's numbers, which it changes where they lie: a tensor like the values.
+fn over(state: &Tensor, values: &Tensor, work: impl Fn(&mut [f32]) -> Vec<f32>) -> Result<Tensor> {
     let change = Change {
         work,
         out: RefCell::default(),
     };
-    tensor.inplace_op1(&change)?;
-    Ok(change.out.into_inner())
+    state.inplace_op1(&change)?;
+    Tensor::from_vec(change.out.into_inner(), values.shape(), values.device())
 }
 
 struct Change<Work> {

@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, PADDING};
 
 /// `heads × positions` rows of `length` numbers, each row in one piece.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,24 @@ pub trait Element: Copy + Send + Sync + Into<f32> {
     #[doc(hidden)]
     #[allow(private_bounds, reason = "called in here alone")]
     fn widen(lanes: impl Lanes, from: &[Self], to: &mut [f32]);
+
+    /// The first of `from` as f32, which has at least as many as a vector holds.
+    #[doc(hidden)]
+    #[allow(private_bounds, reason = "called in here alone")]
+    #[inline(always)]
+    fn load<L: Lanes>(lanes: L, from: &[Self]) -> L::Vector {
+        Self::load_part(lanes, &from[..L::COUNT])
+    }
+
+    /// All of `from` as f32, no more than a vector holds, and zeros behind.
+    #[doc(hidden)]
+    #[allow(private_bounds, reason = "called in here alone")]
+    #[inline(always)]
+    fn load_part<L: Lanes>(lanes: L, from: &[Self]) -> L::Vector {
+        let mut numbers = [0.0; PADDING];
+        Self::widen(lanes, from, &mut numbers[..from.len()]);
+        lanes.load(&numbers)
+    }
 }
 
 impl Element for f32 {
@@ -50,6 +68,11 @@ impl Element for f16 {
     #[inline(always)]
     fn widen(lanes: impl Lanes, from: &[Self], to: &mut [f32]) {
         lanes.widen(from, to);
+    }
+
+    #[inline(always)]
+    fn load<L: Lanes>(lanes: L, from: &[Self]) -> L::Vector {
+        lanes.load_narrow(from)
     }
 }
 
