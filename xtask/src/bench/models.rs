@@ -20,7 +20,7 @@ pub struct BenchModel {
     usual: bool,
 }
 
-static MODELS: [BenchModel; 11] = [
+static MODELS: [BenchModel; 12] = [
     BenchModel {
         name: "llama-1b-q4_k_m",
         shape: Shape::LLAMA_1B,
@@ -43,6 +43,12 @@ static MODELS: [BenchModel; 11] = [
         name: "llama-3b-q4_k_m",
         shape: Shape::LLAMA_3B,
         quantisation: Quantisation::Q4KM,
+        usual: false,
+    },
+    BenchModel {
+        name: "llama-3b-q8_0",
+        shape: Shape::LLAMA_3B,
+        quantisation: Quantisation::Q8_0,
         usual: false,
     },
     BenchModel {
