@@ -2,6 +2,7 @@
 //! in the form that the class asks for, the matrices as they are in the file.
 
 mod config;
+mod experts;
 mod files;
 mod layer;
 mod metadata;

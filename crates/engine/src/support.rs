@@ -14,7 +14,7 @@ use pre_tokenizers::pre_tokenizer;
 /// Architectures that load from GGUF and answer: those that mistral.rs reads (`pipeline/gguf.rs`) and those that the worker
 /// translates for the class of a family ([`TRANSLATED`]). Tests compare what each of them answers with transformers'
 /// (`worker/src/families.rs`).
-pub const ARCHITECTURES: [&str; 15] = [
+pub const ARCHITECTURES: [&str; 16] = [
     "llama",
     "mistral3",
     "phi3",
@@ -30,12 +30,13 @@ pub const ARCHITECTURES: [&str; 15] = [
     "qwen35moe",
     "deepseek2",
     "granite",
+    "gpt-oss",
 ];
 
 /// Architectures whose GGUF files run as a class of transformers' (`worker/src/translation.rs`), each with the class. mistral.rs
 /// reads two of them as well: phi3, but neither the base of its positions nor how they are stretched, and starcoder2, but
 /// neither its window nor files whose output is the table of embeddings.
-pub const TRANSLATED: [(&str, &str); 10] = [
+pub const TRANSLATED: [(&str, &str); 11] = [
     ("gemma2", "Gemma2ForCausalLM"),
     ("gemma3", "Gemma3ForCausalLM"),
     ("smollm3", "SmolLM3ForCausalLM"),
@@ -46,6 +47,7 @@ pub const TRANSLATED: [(&str, &str); 10] = [
     ("deepseek2", "DeepseekV2ForCausalLM"),
     ("granite", "GraniteMoeHybridForCausalLM"),
     ("starcoder2", "Starcoder2ForCausalLM"),
+    ("gpt-oss", "GptOssForCausalLM"),
 ];
 
 /// The class as which GGUF files of this architecture run; none where mistral.rs reads them itself.
@@ -59,6 +61,14 @@ pub fn class(architecture: &str) -> Option<safetensors::Class> {
 pub const TENSOR_TYPES: [&str; 13] = [
     "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
 ];
+
+/// Four bits with a power of two for every 32, of which the engine has experts alone (`worker/src/mxfp4.rs`).
+pub const MXFP4: &str = "MXFP4";
+
+/// Whether the experts of this architecture may be of [`MXFP4`]: those of the class that was trained so.
+pub fn experts_of_mxfp4(architecture: &str) -> bool {
+    architecture == "gpt-oss"
+}
 
 /// Those of [`TENSOR_TYPES`] that are plain numbers. As matrices they are held as 32-bit floats
 /// (candle's `QMatMul::from_arc`).
@@ -138,6 +148,10 @@ pub fn check(header: &Header) -> Result<(), Unsupported> {
     check_architecture(architecture)?;
     for tensor in &header.tensors {
         let tensor_type = tensor.tensor_type.name();
+        let is_expert = tensor.name.contains("_exps.");
+        if tensor_type == MXFP4 && is_expert && experts_of_mxfp4(architecture) {
+            continue;
+        }
         if !TENSOR_TYPES.contains(&tensor_type.as_str()) {
             let tensor = tensor.name.clone();
             return Err(Unsupported::TensorType { tensor, tensor_type });
@@ -215,6 +229,13 @@ fn numbers(header: &Header, architecture: &str) -> Result<(), Unsupported> {
         "deepseek2" => &[
             "attention.kv_lora_rank",
             "rope.dimension_count",
+            "feed_forward_length",
+        ],
+        "gpt-oss" => &[
+            "attention.key_length",
+            "attention.sliding_window",
+            "expert_count",
+            "expert_used_count",
             "feed_forward_length",
         ],
         "qwen35" => &[
@@ -394,7 +415,7 @@ fn stretched(header: &Header, architecture: &str) -> Result<(), Unsupported> {
     let followed: &[&str] = match architecture {
         "gemma3" => &["linear"],
         "phi3" => &["longrope"],
-        "deepseek2" => &["yarn"],
+        "deepseek2" | "gpt-oss" => &["yarn"],
         _ if class(architecture).is_some() => &[],
         _ => return Ok(()),
     };

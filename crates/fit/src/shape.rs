@@ -92,7 +92,7 @@ impl Kept {
         let each = |every: u64| layers / every.max(1);
         match (family, window) {
             ("gemma2", Some(window)) => Self::windows(layers, each(2), window),
-            ("gpt_oss", Some(window)) => Self::windows(layers, each(2), window),
+            ("gpt_oss" | "gpt-oss", Some(window)) => Self::windows(layers, each(2), window),
             ("gemma3", Some(window)) => Self::windows(layers, each(every.unwrap_or(6)), window),
             ("phi3", Some(window)) => Self::windows(layers, 0, window),
             ("qwen35" | "qwen35moe" | "qwen3_5" | "qwen3_5_moe", _) => {

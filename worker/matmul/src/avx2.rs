@@ -11,7 +11,7 @@ use crate::kernels::{
 };
 use crate::multiply::{Acts, Kernels, PANEL, PIECE, Products};
 use crate::packed::{Eight, EightBlocks, ManyKernel, packing};
-use groups::{Unpacked, unpack_q4_0, unpack_q4_1, unpack_q5_0, unpack_q5_1};
+use groups::{Unpacked, unpack_mxfp4, unpack_q4_0, unpack_q4_1, unpack_q5_0, unpack_q5_1};
 
 /// The kernel for a kind of weights, if the processor has what it takes.
 pub fn kernels(kind: Kind) -> Option<Kernels> {
@@ -270,6 +270,15 @@ of_eight!(
     24,
     add_q5_1,
     unpack_q5_1
+);
+of_eight!(
+    "avx2,fma,f16c",
+    __m256,
+    _mm256_setzero_ps,
+    mxfp4,
+    17,
+    add_mxfp4,
+    unpack_mxfp4
 );
 
 /// The `part`th 32 weights of four bits. Of 32 bytes the lower halves are the first 32, the upper halves the second.

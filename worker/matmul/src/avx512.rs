@@ -6,7 +6,7 @@ use core::arch::x86_64::*;
 use crate::activations::{Block, Order};
 use crate::blocks::{Kind, scales_and_minima};
 use crate::groups::{
-    Unpacked, four_of_each, load64, sums_of, unpack_q4_0, unpack_q4_1, unpack_q5_0, unpack_q5_1,
+    Unpacked, four_of_each, load64, sums_of, unpack_mxfp4, unpack_q4_0, unpack_q4_1, unpack_q5_0, unpack_q5_1,
 };
 use crate::kernels::{
     eight_of, fetch, filled_up, for_rows, half, kernel, kernels_of, load16, load32, of_eight, sums_of_32,
@@ -307,6 +307,15 @@ of_eight!(
     24,
     add_q5_1,
     unpack_q5_1
+);
+of_eight!(
+    "avx512f,avx512bw,avx2,f16c",
+    __m512,
+    _mm512_setzero_ps,
+    mxfp4,
+    17,
+    add_mxfp4,
+    unpack_mxfp4
 );
 
 /// The `quarter`th 64 weights of four bits: of 32 bytes the lower halves, then the upper halves.

@@ -20,11 +20,28 @@ pub enum Kind {
     Q5_0,
     /// 32 weights in 24 bytes: five bits each, a scale and a minimum.
     Q5_1,
+    /// 32 weights in 17 bytes: four bits each, which stand for the numbers of [`MXFP4_HALVES`], and the exponent of a power of two
+    /// (Open Compute Project, "Microscaling Formats", version 1.0).
+    Mxfp4,
 }
+
+/// Twice what four bits of MXFP4 stand for: a sign, two bits of exponent and one of mantissa.
+pub const MXFP4_HALVES: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+
+/// The same without a sign, 12 more.
+pub(crate) const MXFP4_STEPS: [u8; 16] = {
+    let mut steps = [0; 16];
+    let mut bits = 0;
+    while bits < 16 {
+        steps[bits] = (MXFP4_HALVES[bits] + 12) as u8;
+        bits += 1;
+    }
+    steps
+};
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Q4K,
         Self::Q5K,
         Self::Q6K,
@@ -33,6 +50,7 @@ impl Kind {
         Self::Q4_1,
         Self::Q5_0,
         Self::Q5_1,
+        Self::Mxfp4,
     ];
 
     /// Weights of a block, which a row's length is a multiple of, and its bytes.
@@ -47,6 +65,7 @@ impl Kind {
             Self::Q4_1 => (32, 20),
             Self::Q5_0 => (32, 22),
             Self::Q5_1 => (32, 24),
+            Self::Mxfp4 => (32, 17),
         }
     }
 

@@ -6,8 +6,8 @@
 use core::arch::x86_64::*;
 
 use crate::activations::Block;
-use crate::blocks::scales_and_minima;
-use crate::kernels::{half, load16, load32, word_of_four};
+use crate::blocks::{MXFP4_STEPS, scales_and_minima};
+use crate::kernels::{half, load16, load32, powers_of_eight, word_of_four};
 
 /// 256 weights.
 pub struct Unpacked {
@@ -290,5 +290,23 @@ pub fn unpack_q5_1(block: &[u8; 8 * 24]) -> Unpacked {
         fours: five_of_eight(block, 24),
         scales,
         offsets: _mm512_sub_ps(_mm512_setzero_ps(), minima),
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx2,f16c")]
+pub fn unpack_mxfp4(block: &[u8; 8 * 17]) -> Unpacked {
+    let steps = _mm512_broadcast_i32x4(load16(&MXFP4_STEPS, 0));
+    let mut fours = nibbles_of_eight(block, 17);
+    for four in &mut fours {
+        *four = _mm512_shuffle_epi8(steps, *four);
+    }
+    let powers = _mm512_cvtepu8_epi32(powers_of_eight(block, 17));
+    let scales = _mm512_castsi512_ps(_mm512_slli_epi32(powers, 23));
+    Unpacked {
+        fours,
+        scales,
+        // They stand for -12 to 12 halves.
+        offsets: _mm512_mul_ps(scales, _mm512_set1_ps(12.0)),
     }
 }

@@ -78,14 +78,14 @@ macro_rules! of_eight {
 }
 pub(crate) use of_eight;
 
-/// The set's kernels for a kind of weights: `q4_k` to `q5_1` for few rows, and for many `MANY_BY_2` and `MANY_BY_4` by the
+/// The set's kernels for a kind of weights: `q4_k` to `mxfp4` for few rows, and for many `MANY_BY_2` and `MANY_BY_4` by the
 /// columns that share a scale, eight each, and `MANY_BLOCKS` for those that have no scale for several blocks.
 macro_rules! kernels_of {
     ($kind:ident) => {
         Kernels {
             order: match $kind {
                 Kind::Q4K | Kind::Q5K | Kind::Q6K | Kind::Q8_0 => Order::Columns,
-                Kind::Q4_0 | Kind::Q4_1 | Kind::Q5_0 | Kind::Q5_1 => Order::Groups,
+                Kind::Q4_0 | Kind::Q4_1 | Kind::Q5_0 | Kind::Q5_1 | Kind::Mxfp4 => Order::Groups,
             },
             few: match $kind {
                 Kind::Q4K => const { &for_rows!(q4_k) },
@@ -96,6 +96,7 @@ macro_rules! kernels_of {
                 Kind::Q4_1 => const { &for_rows!(q4_1) },
                 Kind::Q5_0 => const { &for_rows!(q5_0) },
                 Kind::Q5_1 => const { &for_rows!(q5_1) },
+                Kind::Mxfp4 => const { &for_rows!(mxfp4) },
             },
             many: packing($kind, &MANY_BY_2, &MANY_BY_4, &MANY_BLOCKS),
         }
@@ -157,6 +158,22 @@ pub(crate) fn word_of_four(blocks: &[u8], bytes: usize, at: usize) -> __m128i {
     let of = |block: usize| word(blocks, bytes * block + at).cast_signed();
     // SAFETY: every x86-64 has SSE2.
     unsafe { _mm_setr_epi32(of(0), of(1), of(2), of(3)) }
+}
+
+/// The first bytes of eight blocks of `bytes` bytes, each for its two groups, as the exponents of what half a step is worth: one
+/// less, and 0 where there is no less.
+#[inline(always)]
+pub(crate) fn powers_of_eight(blocks: &[u8], bytes: usize) -> __m128i {
+    let mut powers = [0; 8];
+    for (power, block) in powers.iter_mut().zip(blocks.chunks_exact(bytes)) {
+        *power = block[0];
+    }
+    // SAFETY: every x86-64 has SSE2.
+    unsafe {
+        let powers = _mm_set_epi64x(0, i64::from_le_bytes(powers));
+        let less = _mm_subs_epu8(powers, _mm_set1_epi8(1));
+        _mm_unpacklo_epi8(less, less)
+    }
 }
 
 /// 16 bytes from `at` on.

@@ -31,6 +31,6 @@ mod packed;
 mod vnni;
 
 pub use activations::{Activations, BLOCK, Order};
-pub use blocks::Kind;
+pub use blocks::{Kind, MXFP4_HALVES};
 pub use halves::Halves;
 pub use multiply::{MANY, Matrix};

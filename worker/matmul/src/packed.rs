@@ -7,7 +7,7 @@
 
 use half::f16;
 
-use crate::blocks::{Kind, scales_and_minima, word};
+use crate::blocks::{Kind, MXFP4_STEPS, scales_and_minima, word};
 use crate::multiply::Acts;
 #[cfg(target_arch = "x86_64")]
 use crate::vnni::Sixteen;
@@ -137,6 +137,7 @@ pub(crate) fn packing(
         Kind::Q4_1 => Some(Many::EightBlocks(pack_q4_1, blocks)),
         Kind::Q5_0 => Some(Many::EightBlocks(pack_q5_0, blocks)),
         Kind::Q5_1 => Some(Many::EightBlocks(pack_q5_1, blocks)),
+        Kind::Mxfp4 => Some(Many::EightBlocks(pack_mxfp4, blocks)),
     }
 }
 
@@ -204,31 +205,67 @@ fn scales_of_32(block: &[u8], row: usize, to: &mut Eight) {
 }
 
 fn pack_q4_0(first: &[u8], row_bytes: usize, bytes: usize, rows: usize, to: &mut EightBlocks) {
-    pack_blocks(first, row_bytes, bytes, rows, to, |block: &[u8; 18]| {
-        (0, 8.0 * float(block, 0))
+    pack_blocks(first, row_bytes, bytes, rows, to, |block: &[u8; 18]| Steps {
+        fifth: 0,
+        of: None,
+        worth: float(block, 0),
+        offset: 8.0 * float(block, 0),
     });
 }
 
 fn pack_q4_1(first: &[u8], row_bytes: usize, bytes: usize, rows: usize, to: &mut EightBlocks) {
-    pack_blocks(first, row_bytes, bytes, rows, to, |block: &[u8; 20]| {
-        (0, -float(block, 2))
+    pack_blocks(first, row_bytes, bytes, rows, to, |block: &[u8; 20]| Steps {
+        fifth: 0,
+        of: None,
+        worth: float(block, 0),
+        offset: -float(block, 2),
     });
 }
 
 fn pack_q5_0(first: &[u8], row_bytes: usize, bytes: usize, rows: usize, to: &mut EightBlocks) {
-    pack_blocks(first, row_bytes, bytes, rows, to, |block: &[u8; 22]| {
-        (word(block, 2), 16.0 * float(block, 0))
+    pack_blocks(first, row_bytes, bytes, rows, to, |block: &[u8; 22]| Steps {
+        fifth: word(block, 2),
+        of: None,
+        worth: float(block, 0),
+        offset: 16.0 * float(block, 0),
     });
 }
 
 fn pack_q5_1(first: &[u8], row_bytes: usize, bytes: usize, rows: usize, to: &mut EightBlocks) {
-    pack_blocks(first, row_bytes, bytes, rows, to, |block: &[u8; 24]| {
-        (word(block, 4), -float(block, 2))
+    pack_blocks(first, row_bytes, bytes, rows, to, |block: &[u8; 24]| Steps {
+        fifth: word(block, 4),
+        of: None,
+        worth: float(block, 0),
+        offset: -float(block, 2),
     });
 }
 
-/// Blocks that begin with their scale and end with four bits of each weight: of 16 bytes the lower halves are the first
-/// sixteen, the upper halves the others. `parts` tells each weight's fifth bit and what is subtracted from it.
+fn pack_mxfp4(first: &[u8], row_bytes: usize, bytes: usize, rows: usize, to: &mut EightBlocks) {
+    pack_blocks(first, row_bytes, bytes, rows, to, |block: &[u8; 17]| {
+        let worth = f32::from_bits(u32::from(block[0].saturating_sub(1)) << 23);
+        Steps {
+            fifth: 0,
+            of: Some(&MXFP4_STEPS),
+            worth,
+            offset: 12.0 * worth,
+        }
+    });
+}
+
+/// What the bits of a block's weights stand for.
+struct Steps {
+    /// Each weight's fifth bit.
+    fifth: u32,
+    /// How many steps four bits are; as many as they say where there is no table.
+    of: Option<&'static [u8; 16]>,
+    /// What a step is worth.
+    worth: f32,
+    /// What is subtracted from each weight.
+    offset: f32,
+}
+
+/// Blocks that end with four bits of each weight: of 16 bytes the lower halves are the first sixteen, the upper halves the
+/// others.
 #[inline(always)]
 fn pack_blocks<const BYTES: usize>(
     first: &[u8],
@@ -236,22 +273,26 @@ fn pack_blocks<const BYTES: usize>(
     bytes: usize,
     rows: usize,
     to: &mut EightBlocks,
-    parts: impl Fn(&[u8; BYTES]) -> (u32, f32),
+    steps: impl Fn(&[u8; BYTES]) -> Steps,
 ) {
     for (row, blocks) in first.chunks(row_bytes).take(rows).enumerate() {
         let mut blocks = blocks[..bytes].as_chunks::<BYTES>().0.iter();
         for part in 0..8 {
             // Where the row has ended nothing is worth anything.
             let block = blocks.next().unwrap_or(&[0; BYTES]);
-            let (fifth, offset) = parts(block);
+            let steps = steps(block);
             for (four, to) in to.bytes[part].iter_mut().enumerate() {
                 let both = u64::from(word(block, BYTES - 16 + 4 * four));
-                let bits = u64::from(fifth >> (4 * four));
+                let bits = u64::from(steps.fifth >> (4 * four));
                 let eight = (both | both << 28) & LOW_FOUR | spread(bits & 15 | (bits >> 16 & 15) << 32) << 4;
-                to[8 * row..8 * row + 8].copy_from_slice(&eight.to_le_bytes());
+                let mut eight = eight.to_le_bytes();
+                if let Some(of) = steps.of {
+                    eight = eight.map(|bits| of[usize::from(bits & 15)]);
+                }
+                to[8 * row..8 * row + 8].copy_from_slice(&eight);
             }
-            to.scales[part][2 * row..2 * row + 2].fill(float(block, 0));
-            to.offsets[part][2 * row..2 * row + 2].fill(offset);
+            to.scales[part][2 * row..2 * row + 2].fill(steps.worth);
+            to.offsets[part][2 * row..2 * row + 2].fill(steps.offset);
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::activations::{Block, Order};
 use crate::avx512::finish;
 use crate::blocks::Kind;
 use crate::groups::{
-    four_of_each, sums_of, unpack_q4_0, unpack_q4_1, unpack_q4_k, unpack_q5_0, unpack_q5_1, unpack_q5_k,
-    unpack_q6_k, unpack_q8_0,
+    four_of_each, sums_of, unpack_mxfp4, unpack_q4_0, unpack_q4_1, unpack_q4_k, unpack_q5_0, unpack_q5_1,
+    unpack_q5_k, unpack_q6_k, unpack_q8_0,
 };
 use crate::kernels::{fetch, filled_up, for_rows, kernel};
 use crate::multiply::{Acts, Kernel, Kernels, PANEL, PIECE, Products};
@@ -35,6 +35,10 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
         Kind::Q4_1 => (const { &for_rows!(q4_1; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q4_1),
         Kind::Q5_0 => (const { &for_rows!(q5_0; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q5_0),
         Kind::Q5_1 => (const { &for_rows!(q5_1; 1 2 3 4 5 6 7 8 9 10 11 12) }, pack_q5_1),
+        Kind::Mxfp4 => (
+            const { &for_rows!(mxfp4; 1 2 3 4 5 6 7 8 9 10 11 12) },
+            pack_mxfp4,
+        ),
     };
     let kernels = match kind {
         Kind::Q6K => &MANY_BY_16,
@@ -122,6 +126,7 @@ kind!(q4_0, add_q4_0, pack_q4_0, 8 * 18, unpack_q4_0);
 kind!(q4_1, add_q4_1, pack_q4_1, 8 * 20, unpack_q4_1);
 kind!(q5_0, add_q5_0, pack_q5_0, 8 * 22, unpack_q5_0);
 kind!(q5_1, add_q5_1, pack_q5_1, 8 * 24, unpack_q5_1);
+kind!(mxfp4, add_mxfp4, pack_mxfp4, 8 * 17, unpack_mxfp4);
 
 /// 256 columns of sixteen rows.
 #[derive(Clone)]

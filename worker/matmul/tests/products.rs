@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use half::{bf16, f16};
-use hearth_matmul::{Activations, BLOCK, Halves, Kind, MANY, Matrix, Order};
+use hearth_matmul::{Activations, BLOCK, Halves, Kind, MANY, MXFP4_HALVES, Matrix, Order};
 
 fn one_by_one(many: usize, work: &(dyn Fn(usize) + Sync)) {
     (0..many).for_each(work);
@@ -20,6 +20,7 @@ fn on_threads(many: usize, work: &(dyn Fn(usize) + Sync)) {
 /// Where a block has its numbers of 16 bits.
 fn scales(kind: Kind) -> &'static [usize] {
     match kind {
+        Kind::Mxfp4 => &[],
         Kind::Q4K | Kind::Q5K | Kind::Q4_1 | Kind::Q5_1 => &[0, 2],
         Kind::Q6K => &[208],
         Kind::Q8_0 | Kind::Q4_0 | Kind::Q5_0 => &[0],
@@ -33,6 +34,9 @@ fn weights(kind: Kind, blocks: usize, random: &mut fastrand::Rng) -> Vec<u8> {
         for &at in scales(kind) {
             let scale = f16::from_f32(random.f32() * 0.1 - 0.05);
             block[at..at + 2].copy_from_slice(&scale.to_le_bytes());
+        }
+        if kind == Kind::Mxfp4 {
+            block[0] = random.u8(110..130);
         }
     }
     data
@@ -104,6 +108,11 @@ fn weight(kind: Kind, block: &[u8], index: usize) -> f64 {
             let block = &block[22 * sub..];
             let value = nibble(&block[6..], within) | bit(&block[2..], within) << 4;
             half(block) * (f64::from(value) - 16.0)
+        }
+        Kind::Mxfp4 => {
+            let block = &block[17 * sub..];
+            let halves = MXFP4_HALVES[usize::from(nibble(&block[1..], within))];
+            f64::from(halves) * (f64::from(block[0]) - 128.0).exp2()
         }
         Kind::Q5_1 => {
             let block = &block[24 * sub..];
@@ -200,6 +209,9 @@ fn the_largest_weights_and_activations_do_not_overflow() {
                 for block in data.chunks_mut(kind.block().1) {
                     for &at in scales(kind) {
                         block[at..at + 2].copy_from_slice(&f16::from_f32(scale).to_le_bytes());
+                    }
+                    if kind == Kind::Mxfp4 {
+                        block[0] = if scale > 1.0 { 200 } else { 2 };
                     }
                 }
                 data

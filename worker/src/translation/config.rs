@@ -25,6 +25,7 @@ pub fn of(metadata: &Metadata, files: &Files, class: Class) -> Result<Value> {
         "granite" => granite(metadata)?,
         "qwen35" | "qwen35moe" => qwen35(metadata)?,
         "starcoder2" => starcoder2(metadata),
+        "gpt-oss" => gpt_oss(metadata)?,
         other => bail!("its architecture, “{other}”, is not known to the engine"),
     };
     extend(&mut config, more);
@@ -264,6 +265,33 @@ fn starcoder2(metadata: &Metadata) -> Value {
         "sliding_window": metadata.number("attention.sliding_window").unwrap_or(4096),
         "use_bias": true,
     })
+}
+
+/// Files say neither where gates are cut off nor how steep they are, which is as the class has it in both published models.
+fn gpt_oss(metadata: &Metadata) -> Result<Value> {
+    let layers = metadata.needed("block_count")?;
+    let kinds = ["sliding_attention", "full_attention"].into_iter().cycle();
+    let wide = metadata.number("expert_feed_forward_length");
+    let scaling = match metadata.text("rope.scaling.type") {
+        Some("yarn") => Some(json!({
+            "rope_type": "yarn",
+            "beta_fast": metadata.float("rope.scaling.yarn_beta_fast").unwrap_or(32.0),
+            "beta_slow": metadata.float("rope.scaling.yarn_beta_slow").unwrap_or(1.0),
+            "factor": metadata.float("rope.scaling.factor").unwrap_or(1.0),
+            "original_max_position_embeddings": metadata.needed("rope.scaling.original_context_length")?,
+            "truncate": false,
+        })),
+        _ => None,
+    };
+    Ok(json!({
+        "attention_bias": true,
+        "intermediate_size": wide.map_or_else(|| metadata.needed("feed_forward_length"), Ok)?,
+        "layer_types": kinds.take(layers).collect::<Vec<_>>(),
+        "num_experts_per_tok": metadata.needed("expert_used_count")?,
+        "num_local_experts": metadata.needed("expert_count")?,
+        "rope_scaling": scaling,
+        "sliding_window": metadata.needed("attention.sliding_window")?,
+    }))
 }
 
 /// A model that could see, with eyes of next to no numbers: a GGUF file holds what reads alone.

@@ -1,60 +1,87 @@
 //! The tensors of a GGUF file, or of the parts of one, read when they are asked for.
 
 use std::collections::HashMap;
-use std::io::BufReader;
-use std::path::PathBuf;
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use candle_core::quantized::QTensor;
 use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
-use candle_core::{Device, Tensor};
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Shape, Tensor};
+use hearth_gguf::Header;
 use mistralrs_core::{ParallelFile, read_in_place};
 use parking_lot::Mutex;
 
-/// Bytes of a header that are asked for at a time.
+/// Bytes that are asked for at a time.
 const CHUNK: usize = 1 << 20;
+
+/// Where in a header the number of tensors stands, in eight bytes (ggml's `docs/gguf.md`).
+const TENSOR_COUNT: std::ops::Range<usize> = 8..16;
 
 struct Part {
     reader: Mutex<BufReader<ParallelFile>>,
-    content: Content,
+    data_start: u64,
+}
+
+struct Place {
+    part: usize,
+    /// The sides, the contiguous one last.
+    shape: Vec<usize>,
+    /// As ggml names it.
+    kind: String,
+    /// Bytes from the start of the part's data.
+    offset: u64,
 }
 
 /// Open files.
 pub struct Files {
     parts: Vec<Part>,
-    /// By name, the part that each tensor lies in.
-    tensors: HashMap<String, usize>,
+    metadata: HashMap<String, Value>,
+    tensors: HashMap<String, Place>,
 }
 
 impl Files {
     /// # Errors
     /// When one of them cannot be read.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
-        let mut parts = Vec::new();
-        let mut tensors = HashMap::new();
-        for path in paths {
-            let file =
-                ParallelFile::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
-            let mut reader = BufReader::with_capacity(CHUNK, file);
-            let content = Content::read(&mut reader)?;
-            tensors.extend(
-                content
-                    .tensor_infos
-                    .keys()
-                    .map(|name| (name.clone(), parts.len())),
-            );
-            let reader = Mutex::new(reader);
-            parts.push(Part { reader, content });
-        }
-        if parts.is_empty() {
+        let Some(first) = paths.first() else {
             bail!("there is no file");
+        };
+        let mut tensors = HashMap::new();
+        let mut parts = Vec::new();
+        let mut metadata = None;
+        for path in paths {
+            let header = Header::open(path).with_context(|| unreadable(path))?;
+            if metadata.is_none() {
+                metadata = Some(values(path, header.data_start)?);
+            }
+            let place = |tensor: hearth_gguf::Tensor| {
+                let sides = tensor.shape.iter().rev().map(|side| *side as usize);
+                let place = Place {
+                    part: parts.len(),
+                    shape: sides.collect(),
+                    kind: tensor.tensor_type.name(),
+                    offset: tensor.offset,
+                };
+                (tensor.name, place)
+            };
+            tensors.extend(header.tensors.into_iter().map(place));
+            let file = ParallelFile::open(path).with_context(|| unreadable(path))?;
+            parts.push(Part {
+                reader: Mutex::new(BufReader::with_capacity(CHUNK, file)),
+                data_start: header.data_start,
+            });
         }
-        Ok(Self { parts, tensors })
+        Ok(Self {
+            parts,
+            metadata: metadata.with_context(|| unreadable(first))?,
+            tensors,
+        })
     }
 
     /// What the first of them says of the model.
     pub fn metadata(&self) -> &HashMap<String, Value> {
-        &self.parts[0].content.metadata
+        &self.metadata
     }
 
     /// Whether there is a tensor of this name.
@@ -64,12 +91,20 @@ impl Files {
 
     /// The sides of a tensor, the contiguous one last.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.info(name).map(|(_, info)| info.shape.dims())
+        self.tensors.get(name).map(|place| &place.shape[..])
     }
 
-    fn info(&self, name: &str) -> Option<(&Part, &TensorInfo)> {
-        let part = self.parts.get(*self.tensors.get(name)?)?;
-        Some((part, part.content.tensor_infos.get(name)?))
+    /// Whether a tensor has numbers of four bits that share powers of two, which candle does not know.
+    pub fn is_mxfp4(&self, name: &str) -> bool {
+        self.tensors.get(name).is_some_and(|place| place.kind == "MXFP4")
+    }
+
+    fn place(&self, name: &str) -> candle_core::Result<(&Part, &Place)> {
+        let place = self.tensors.get(name);
+        match place.and_then(|place| Some((self.parts.get(place.part)?, place))) {
+            Some(found) => Ok(found),
+            None => candle_core::bail!("it has no tensor {name}, which the model needs"),
+        }
     }
 
     /// The numbers of a tensor, in f32.
@@ -83,17 +118,67 @@ impl Files {
     /// A tensor as it is in the file, on a device.
     ///
     /// # Errors
-    /// When it is not there, or cannot be read.
+    /// When it is not there, cannot be read, or is of a kind that candle does not know.
     pub fn read(&self, name: &str, device: &Device) -> candle_core::Result<QTensor> {
-        let Some((part, info)) = self.info(name) else {
-            candle_core::bail!("it has no tensor {name}, which the model needs");
+        let (part, place) = self.place(name)?;
+        let info = TensorInfo {
+            ggml_dtype: kind(&place.kind)?,
+            shape: Shape::from(place.shape.clone()),
+            offset: place.offset,
         };
-        let start = part.content.tensor_data_offset;
         let mut reader = part.reader.lock();
         let in_place = match device {
-            Device::Cpu => read_in_place(&mut *reader, start, info)?,
+            Device::Cpu => read_in_place(&mut *reader, part.data_start, &info)?,
             _ => None,
         };
-        in_place.map_or_else(|| info.read(&mut *reader, start, device), Ok)
+        in_place.map_or_else(|| info.read(&mut *reader, part.data_start, device), Ok)
     }
+
+    /// Bytes of a tensor, from the `start`th on.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_bytes(&self, name: &str, start: usize, bytes: &mut [u8]) -> candle_core::Result<()> {
+        let (part, place) = self.place(name)?;
+        let at = part.data_start.saturating_add(place.offset).saturating_add(start as u64);
+        let mut reader = part.reader.lock();
+        reader.seek(SeekFrom::Start(at))?;
+        Ok(reader.read_exact(bytes)?)
+    }
+}
+
+fn unreadable(path: &Path) -> String {
+    format!("{} cannot be read", path.display())
+}
+
+/// What a file says of the model, read by candle, which stops at tensors that it does not know: it is told that there are none.
+fn values(path: &Path, header_length: u64) -> Result<HashMap<String, Value>> {
+    let file = ParallelFile::open(path).with_context(|| unreadable(path))?;
+    let mut header = Vec::new();
+    BufReader::with_capacity(CHUNK, file)
+        .take(header_length)
+        .read_to_end(&mut header)
+        .with_context(|| unreadable(path))?;
+    let count = header.get_mut(TENSOR_COUNT).with_context(|| unreadable(path))?;
+    count.fill(0);
+    Ok(Content::read(&mut Cursor::new(header))?.metadata)
+}
+
+fn kind(name: &str) -> candle_core::Result<GgmlDType> {
+    Ok(match name {
+        "F32" => GgmlDType::F32,
+        "F16" => GgmlDType::F16,
+        "BF16" => GgmlDType::BF16,
+        "Q4_0" => GgmlDType::Q4_0,
+        "Q4_1" => GgmlDType::Q4_1,
+        "Q5_0" => GgmlDType::Q5_0,
+        "Q5_1" => GgmlDType::Q5_1,
+        "Q8_0" => GgmlDType::Q8_0,
+        "Q2_K" => GgmlDType::Q2K,
+        "Q3_K" => GgmlDType::Q3K,
+        "Q4_K" => GgmlDType::Q4K,
+        "Q5_K" => GgmlDType::Q5K,
+        "Q6_K" => GgmlDType::Q6K,
+        other => candle_core::bail!("its quantisation {other} is not known to the engine"),
+    })
 }

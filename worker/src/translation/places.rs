@@ -36,6 +36,16 @@ const GRANITE: Names = &[
 /// Rows of which the second half lies in a tensor of its own.
 const JOINED: &str = "shared_mlp.input_linear";
 
+const GPT_OSS: Names = &[
+    (GATED, "ffn_gate_exps"),
+    ("mlp.router", "ffn_gate_inp"),
+    ("self_attn.sinks", "attn_sinks.weight"),
+    ("post_attention_layernorm", "post_attention_norm"),
+];
+
+/// Experts of which every other row lies in a tensor of its own.
+const GATED: &str = "mlp.experts.gate_up_proj";
+
 const GEMMA: Names = &[
     ("post_attention_layernorm", "post_attention_norm"),
     ("pre_feedforward_layernorm", "ffn_norm"),
@@ -152,7 +162,7 @@ pub struct Place {
     pub rows: Option<Exchanged>,
     /// What was done to its columns.
     pub columns: Option<Exchanged>,
-    /// The tensor that holds the second half of its rows.
+    /// The tensor that holds the other half of its rows: the second, or every other one of experts.
     pub second: Option<String>,
 }
 
@@ -251,6 +261,7 @@ impl Places {
             "phi3" => plain(PHI),
             "deepseek2" => plain(DEEPSEEK),
             "starcoder2" => plain(STARCODER),
+            "gpt-oss" => plain(GPT_OSS),
             "qwen35" | "qwen35moe" => Self {
                 prefix: "model.language_model.",
                 shifted: true,
@@ -299,7 +310,11 @@ impl Places {
             change,
             rows: self.interleaved(role, rows).or_else(|| self.tiled?.rows(role)),
             columns: self.tiled.and_then(|tiled| tiled.columns(role)),
-            second: (role == JOINED).then(|| format!("blk.{layer}.ffn_up")),
+            second: match role {
+                JOINED => Some(format!("blk.{layer}.ffn_up")),
+                GATED => Some(format!("blk.{layer}.ffn_up_exps")),
+                _ => None,
+            },
         })
     }
 

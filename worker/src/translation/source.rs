@@ -8,7 +8,7 @@ use candle_core::{Device, Result, Tensor, bail};
 use mistralrs_quant::{LayerSource, QuantMethod, Shard};
 
 use super::files::Files;
-use super::layer;
+use super::{experts, layer};
 use super::places::{Change, Exchanged, Place, Places};
 
 const TABLE: &str = "token_embd.weight";
@@ -127,6 +127,10 @@ impl LayerSource for Source {
         let Some(place) = self.places.find(name, rows) else {
             return Ok(None);
         };
+        if let &[experts, rows, columns] = shape {
+            let names: Vec<String> = [Some(place.name), place.second].into_iter().flatten().collect();
+            return experts::layer(&self.files, &names, [experts, rows, columns], device).map(Some);
+        }
         let Some(second) = &place.second else {
             let matrix = self.matrix(&place, shape, shard, device)?;
             return layer::of(matrix, self.bias(&place, device)?, place.columns).map(Some);
@@ -185,7 +189,11 @@ impl LayerSource for Source {
     }
 }
 
-fn check(name: &str, found: Option<&[usize]>, wanted: &[usize]) -> Result<()> {
+/// Whether a tensor has the sides that are needed.
+///
+/// # Errors
+/// When it has not, or there is none.
+pub fn check(name: &str, found: Option<&[usize]>, wanted: &[usize]) -> Result<()> {
     match found {
         Some(found) if found == wanted => Ok(()),
         Some(found) => bail!("its tensor {name} is {found:?} where {wanted:?} is needed"),
@@ -203,7 +211,7 @@ fn in_order(numbers: &Tensor, rows: Exchanged) -> Result<Tensor> {
 
 /// A matrix whose rows are in the class's order.
 fn reordered(matrix: &QTensor, rows: Exchanged, device: &Device) -> Result<QTensor> {
-    let (count, _) = matrix.shape().dims2()?;
+    let (count, columns) = matrix.shape().dims2()?;
     if count != rows.rows() {
         bail!("{count} rows cannot be heads of {rows:?}");
     }
@@ -214,12 +222,12 @@ fn reordered(matrix: &QTensor, rows: Exchanged, device: &Device) -> Result<QTens
         let start = row as usize * bytes;
         ordered.extend_from_slice(&data[start..start + bytes]);
     }
-    of_bytes(&ordered, matrix, count, device)
+    of_bytes(&ordered, matrix.dtype(), (count, columns), device)
 }
 
 /// One of so many equal parts of a matrix's rows.
 fn part(matrix: &QTensor, rank: usize, parts: usize, device: &Device) -> Result<QTensor> {
-    let (count, _) = matrix.shape().dims2()?;
+    let (count, columns) = matrix.shape().dims2()?;
     if !count.is_multiple_of(parts) {
         bail!("{count} rows do not fall into {parts} equal parts");
     }
@@ -227,20 +235,27 @@ fn part(matrix: &QTensor, rank: usize, parts: usize, device: &Device) -> Result<
     let bytes = data.len() / parts;
     of_bytes(
         &data[rank * bytes..(rank + 1) * bytes],
-        matrix,
-        count / parts,
+        matrix.dtype(),
+        (count / parts, columns),
         device,
     )
 }
 
 /// The same matrix on a device.
 fn on(matrix: &QTensor, device: &Device) -> Result<QTensor> {
-    let (rows, _) = matrix.shape().dims2()?;
-    of_bytes(&matrix.data()?, matrix, rows, device)
+    of_bytes(&matrix.data()?, matrix.dtype(), matrix.shape().dims2()?, device)
 }
 
-fn of_bytes(bytes: &[u8], like: &QTensor, rows: usize, device: &Device) -> Result<QTensor> {
-    let (_, columns) = like.shape().dims2()?;
-    let storage = QStorage::from_data(Cow::Borrowed(bytes), device, like.dtype())?;
-    QTensor::new(storage, (rows, columns))
+/// A tensor of a file's bytes.
+///
+/// # Errors
+/// candle's.
+pub fn of_bytes(
+    bytes: &[u8],
+    kind: GgmlDType,
+    shape: impl Into<candle_core::Shape>,
+    device: &Device,
+) -> Result<QTensor> {
+    let storage = QStorage::from_data(Cow::Borrowed(bytes), device, kind)?;
+    QTensor::new(storage, shape)
 }

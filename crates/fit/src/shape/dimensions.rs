@@ -252,6 +252,7 @@ fn usual_vocabulary(architecture: &str, rotary_base: Option<f64>) -> u64 {
         "deepseek2" => 102_400,
         "smollm3" => 128_256,
         "starcoder2" => 49_152,
+        "gpt-oss" => 201_088,
         "llama" if rotary_base == Some(LLAMA_3_BASE) => 128_256,
         _ => 32_064,
     }

@@ -3,7 +3,8 @@
 
 use core::arch::x86_64::*;
 
-use crate::kernels::{load16, word_of_four};
+use crate::blocks::MXFP4_STEPS;
+use crate::kernels::{load16, powers_of_eight, word_of_four};
 
 /// 256 weights of at most five bits.
 pub struct Unpacked {
@@ -124,5 +125,29 @@ pub fn unpack_q5_1(block: &[u8; 8 * 24]) -> Unpacked {
         fours: five_of_eight(block, 24),
         scales,
         offsets: times(minima, -1.0),
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub fn unpack_mxfp4(block: &[u8; 8 * 17]) -> Unpacked {
+    let steps = _mm256_broadcastsi128_si256(load16(&MXFP4_STEPS, 0));
+    let mut halves = nibbles_of_eight(block, 17);
+    for fours in &mut halves {
+        for four in fours {
+            *four = _mm256_shuffle_epi8(steps, *four);
+        }
+    }
+    let powers = powers_of_eight(block, 17);
+    let of_eight = [powers, _mm_srli_si128::<8>(powers)];
+    let mut scales = [_mm256_setzero_ps(); 2];
+    for (scales, powers) in scales.iter_mut().zip(of_eight) {
+        *scales = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu8_epi32(powers), 23));
+    }
+    Unpacked {
+        fours: halves,
+        scales,
+        // They stand for -12 to 12 halves.
+        offsets: times(scales, 12.0),
     }
 }
