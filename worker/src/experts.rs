@@ -1,5 +1,7 @@
 //! Products with the experts that a token asks, and with no other.
 
+mod layer;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use candle_core::{CpuStorage, DType, Device, IndexOp, Module, Result, Storage, T
 use mistralrs_quant::GGUF_EXPERTS;
 
 use crate::matmul;
+pub use layer::{Layer, Product};
 
 /// Makes mistral.rs ask here first.
 pub fn install() {
@@ -23,24 +26,41 @@ pub fn product(weights: &QMatMul, activations: &Tensor, ids: &Tensor) -> Result<
     if !activations.device().is_cpu() || activations.dtype() != DType::F32 {
         return Ok(None);
     }
-    let (&[tokens, shared, columns], &[_, asked]) = (activations.dims(), ids.dims()) else {
+    if activations.rank() != 3 || ids.rank() != 2 {
         return Ok(None);
-    };
+    }
     let experts = Experts::of(weights)?;
-    let (rows, asking) = (experts.rows, asking(ids, experts.count)?);
+    let multiply = |expert: usize, rows: &Tensor| experts.multiply(expert, rows);
+    asked(ids, (experts.count, experts.rows), activations, multiply).map(Some)
+}
+
+/// Rows of f32 of `(tokens, 1 or asked, columns)` times those of `count` matrices of so many `rows` that `ids`, u32 of `(tokens,
+/// asked)`, names: `(tokens, asked, rows)`. `multiply` gives the product of rows `(some, columns)` with one of the matrices.
+///
+/// # Errors
+/// candle's, those of `multiply`, and when an expert is named that there is not.
+pub fn asked(
+    ids: &Tensor,
+    (count, rows): (usize, usize),
+    activations: &Tensor,
+    multiply: impl Fn(usize, &Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let ((tokens, asked), (given, shared, columns)) = (ids.dims2()?, activations.dims3()?);
+    if given != tokens || (shared != 1 && shared != asked) {
+        candle_core::bail!("{tokens} tokens ask {asked} experts of {activations:?}");
+    }
     let flat = activations.reshape((tokens * shared, columns))?;
     let mut out = vec![0.0; tokens * asked * rows];
+    let asking = asking(ids, count)?;
     for (expert, places) in asking.iter().enumerate().filter(|(_, places)| !places.is_empty()) {
         // A row for each time that the expert was asked: the token's only one, or that of its asking.
         let of = |&place: &u32| if shared == 1 { place / asked as u32 } else { place };
         let from: Vec<u32> = places.iter().map(of).collect();
         let from = Tensor::from_vec(from, places.len(), &Device::Cpu)?;
-        let product = experts
-            .multiply(expert, &flat.index_select(&from, 0)?)?
-            .contiguous()?;
+        let product = multiply(expert, &flat.index_select(&from, 0)?)?.contiguous()?;
         let (storage, layout) = product.storage_and_layout();
         let Storage::Cpu(CpuStorage::F32(numbers)) = &*storage else {
-            return Ok(None);
+            candle_core::bail!("an expert's product is no longer of 32 bits");
         };
         let numbers = numbers[layout.start_offset()..].chunks_exact(rows);
         for (&place, numbers) in places.iter().zip(numbers) {
@@ -48,14 +68,14 @@ pub fn product(weights: &QMatMul, activations: &Tensor, ids: &Tensor) -> Result<
             out[at..at + rows].copy_from_slice(numbers);
         }
     }
-    Tensor::from_vec(out, (tokens, asked, rows), activations.device()).map(Some)
+    Tensor::from_vec(out, (tokens, asked, rows), activations.device())
 }
 
 /// By expert, where in `ids` it is asked.
 ///
 /// # Errors
 /// candle's, and when an expert is named that there is not.
-pub fn asking(ids: &Tensor, experts: usize) -> Result<Vec<Vec<u32>>> {
+fn asking(ids: &Tensor, experts: usize) -> Result<Vec<Vec<u32>>> {
     let mut asking = vec![Vec::new(); experts];
     for (place, id) in (0..).zip(ids.flatten_all()?.to_vec1::<u32>()?) {
         match asking.get_mut(id as usize) {

@@ -53,7 +53,7 @@ families!(
 families!(
     gguf, at every_kind, when asked:
     llama, llama_yarn, mistral3, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, gemma3_text, phi3, phi4_mini,
-    smollm3, glm4, deepseek2, granite, granitemoehybrid_dense, starcoder2
+    smollm3, glm4, deepseek2, granite, granitemoehybrid_dense, starcoder2, gpt_oss
 );
 
 /// What the engine would answer wrongly is refused before its weights are read.
@@ -289,6 +289,7 @@ fn architecture(name: &str) -> &str {
         "gemma3_text" => "gemma3",
         "phi4_mini" => "phi3",
         "granitemoehybrid_dense" => "granite",
+        "gpt_oss" => "gpt-oss",
         name => name,
     }
 }
@@ -303,6 +304,10 @@ fn gguf(name: &str, golden: &Value, tensors: &BTreeMap<String, Tensor>, folder: 
         roughly(golden, load(&[write(GgmlDType::BF16)?], None)?)?;
     }
     roughly(golden, load(&[write(GgmlDType::Q8_0)?], None)?)?;
+    if support::experts_of_mxfp4(architecture) {
+        let file = as_gguf::with_mxfp4(&write(GgmlDType::F32)?, tensors)?;
+        compare(golden, &[file])?;
+    }
     Ok(())
 }
 

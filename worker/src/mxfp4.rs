@@ -1,122 +1,146 @@
-//! Products with experts of MXFP4, four bits a number: blocks of 32 with a power of two each (Open Compute Project,
-//! "Microscaling Formats", version 1.0). They stay as the file has them; a row is unpacked for as long as it is multiplied.
+//! Experts of MXFP4, four bits a number: blocks of 32 with a power of two each (Open Compute Project, "Microscaling Formats",
+//! version 1.0). On the processor they lie as GGUF files hold them, whatever they come from: the power first, then sixteen bytes
+//! whose lower halves are the first sixteen numbers (`block_mxfp4` in ggml's `ggml-common.h`). Safetensors, and mistral.rs on
+//! cards, hold the powers apart and neighbours in each byte.
+
+use std::sync::Arc;
 
 use candle_core::{CpuStorage, DType, Device, Result, Storage, Tensor, bail};
+use hearth_matmul::{Kind, MXFP4_HALVES, Matrix};
 use hearth_pool::pool;
-use mistralrs_quant::MXFP4_EXPERTS;
-use parking_lot::Mutex;
+use mistralrs_quant::{MXFP4_EXPERTS, QuantMethod};
 
-use crate::experts::asking;
+use crate::experts::{self, Layer, Product};
 
 /// Numbers that share a power of two.
-const BLOCK: usize = 32;
-/// Rows that a thread takes at once.
-const PIECE: usize = 64;
-/// Products that are summed up side by side.
-const LANES: usize = 16;
+pub const BLOCK: usize = 32;
+/// Bytes of a block.
+pub const BYTES: usize = 1 + BLOCK / 2;
 
-/// Makes mistral.rs ask here.
+/// Makes mistral.rs' layers on the processor.
 pub fn install() {
-    let _ = MXFP4_EXPERTS.set(product);
+    let _ = MXFP4_EXPERTS.set(layer);
 }
 
-/// The two numbers of a byte, the lower four bits first: a sign, two bits of exponent and one of mantissa each.
-static PAIRS: [[f32; 2]; 256] = {
-    const NUMBERS: [f32; 16] = [
-        0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0,
-    ];
-    let mut pairs = [[0.0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        pairs[byte] = [NUMBERS[byte & 15], NUMBERS[byte >> 4]];
-        byte += 1;
-    }
-    pairs
-};
-
-/// Blocks of u8 `(experts, rows, columns / 2)` with scales of u8 `(experts, rows, columns / 32)` times activations of
-/// `(tokens, columns)` or `(tokens, asked, columns)`, for the experts that `ids`, u32 of `(tokens, asked)`, names:
-/// `(tokens, asked, rows)`.
-///
-/// # Errors
-/// candle's, when an expert is named that there is not, and for tensors of other shapes.
-pub fn product(blocks: &Tensor, scales: &Tensor, activations: &Tensor, ids: &Tensor) -> Result<Tensor> {
+/// Blocks of u8 `(experts, rows, columns / 2)` with powers of u8 `(experts, rows, columns / 32)` and perhaps a bias `(experts,
+/// rows)`, as safetensors hold them.
+fn layer(blocks: &Tensor, powers: &Tensor, bias: Option<Tensor>) -> Result<Arc<dyn QuantMethod>> {
     let (count, rows, half) = blocks.dims3()?;
-    let (tokens, asked) = ids.dims2()?;
-    let columns = half * 2;
-    let given = activations.elem_count() / columns.max(1);
-    if scales.dims() != [count, rows, columns / BLOCK]
-        || columns % BLOCK != 0
-        || activations.dims().last() != Some(&columns)
-        || (given != tokens && given != tokens * asked)
-    {
-        bail!("experts of {blocks:?} and {scales:?} do not multiply {activations:?}");
-    }
-    let asking = asking(ids, count)?;
-    let numbers: Vec<f32> = activations.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
-    let (blocks, scales) = (blocks.contiguous()?, scales.contiguous()?);
-    let ((blocks, blocks_at), (scales, scales_at)) =
-        (blocks.storage_and_layout(), scales.storage_and_layout());
-    let (Storage::Cpu(CpuStorage::U8(blocks)), Storage::Cpu(CpuStorage::U8(scales))) = (&*blocks, &*scales)
-    else {
-        bail!("the experts are not bytes in this computer's own memory");
-    };
-    let (blocks, scales) = (
-        &blocks[blocks_at.start_offset()..],
-        &scales[scales_at.start_offset()..],
-    );
-    let mut out = vec![0.0; tokens * asked * rows];
-    for (expert, places) in asking.iter().enumerate().filter(|(_, places)| !places.is_empty()) {
-        let pieces: Vec<_> = (0..rows.div_ceil(PIECE))
-            .map(|_| Mutex::new(Vec::new()))
-            .collect();
-        pool().run(pieces.len(), &|piece| {
-            let mut row = vec![0.0; columns];
-            let mut products = Vec::with_capacity(PIECE * places.len());
-            for at in piece * PIECE..rows.min((piece + 1) * PIECE) {
-                let at = expert * rows + at;
-                let scales = &scales[at * columns / BLOCK..(at + 1) * columns / BLOCK];
-                unpack(&blocks[at * half..(at + 1) * half], scales, &mut row);
-                products.extend(places.iter().map(|&place| {
-                    let from = if given == tokens {
-                        place as usize / asked
-                    } else {
-                        place as usize
-                    };
-                    dot(&row, &numbers[from * columns..(from + 1) * columns])
-                }));
-            }
-            *pieces[piece].lock() = products;
-        });
-        let products = pieces.into_iter().flat_map(Mutex::into_inner).enumerate();
-        for (at, product) in products {
-            out[places[at % places.len()] as usize * rows + at / places.len()] = product;
-        }
-    }
-    Tensor::from_vec(out, (tokens, asked, rows), &Device::Cpu)?.to_dtype(activations.dtype())
+    let shape = [count, rows, 2 * half];
+    let (blocks, powers) = (blocks.flatten_all()?, powers.flatten_all()?);
+    let (blocks, powers) = (blocks.storage_and_layout(), powers.storage_and_layout());
+    let matrices = Matrices::new(joined(bytes(&blocks)?, bytes(&powers)?), shape)?;
+    Ok(Arc::new(Layer {
+        product: Product::Mxfp4(matrices),
+        bias,
+    }))
 }
 
-fn unpack(blocks: &[u8], scales: &[u8], row: &mut [f32]) {
-    let blocks = blocks.chunks_exact(BLOCK / 2).zip(scales);
-    for ((bytes, &scale), numbers) in blocks.zip(row.chunks_exact_mut(BLOCK)) {
-        let scale = f32::from_bits(u32::from(scale) << 23);
-        for (&byte, pair) in bytes.iter().zip(numbers.chunks_exact_mut(2)) {
-            let [low, high] = PAIRS[usize::from(byte)];
-            pair[0] = low * scale;
-            pair[1] = high * scale;
-        }
+fn bytes<'a>((storage, layout): &'a (impl std::ops::Deref<Target = Storage>, &candle_core::Layout)) -> Result<&'a [u8]> {
+    match (&**storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(CpuStorage::U8(bytes)), Some((start, end))) => Ok(&bytes[start..end]),
+        _ => bail!("experts are not bytes in this computer's own memory"),
     }
 }
 
-/// Of rows whose length is a multiple of [`BLOCK`].
-fn dot(one: &[f32], other: &[f32]) -> f32 {
-    let mut sums = [0.0; LANES];
-    for (one, other) in one.chunks_exact(LANES).zip(other.chunks_exact(LANES)) {
-        for ((sum, one), other) in sums.iter_mut().zip(one).zip(other) {
-            *sum += one * other;
+/// Blocks as GGUF files hold them, of those of safetensors and their powers.
+fn joined(blocks: &[u8], powers: &[u8]) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(powers.len() * BYTES);
+    for (block, power) in blocks.chunks_exact(BYTES - 1).zip(powers) {
+        let (first, second) = block.split_at(block.len() / 2);
+        joined.push(*power);
+        for (first, second) in first.iter().zip(second) {
+            joined.push((first & 15) | (second << 4));
+            joined.push((first >> 4) | (second & 0xF0));
         }
     }
-    sums.iter().sum()
+    joined
+}
+
+/// Blocks as safetensors hold them, and their powers, of those of GGUF files.
+pub fn apart(joined: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let count = joined.len() / BYTES;
+    let (mut blocks, mut powers) = (Vec::with_capacity(count * (BYTES - 1)), Vec::with_capacity(count));
+    for (power, block) in joined.chunks_exact(BYTES).filter_map(|block| block.split_first()) {
+        let pairs = || block.chunks_exact(2);
+        powers.push(*power);
+        blocks.extend(pairs().map(|pair| (pair[0] & 15) | (pair[1] << 4)));
+        blocks.extend(pairs().map(|pair| (pair[0] >> 4) | (pair[1] & 0xF0)));
+    }
+    (blocks, powers)
+}
+
+/// The matrices of a layer's experts.
+#[derive(Debug)]
+pub struct Matrices {
+    data: Vec<u8>,
+    count: usize,
+    rows: usize,
+    columns: usize,
+}
+
+impl Matrices {
+    /// Of blocks as GGUF files hold them, one matrix `(rows, columns)` after the other.
+    ///
+    /// # Errors
+    /// When there are not as many bytes as the shape needs.
+    pub fn new(data: Vec<u8>, shape: [usize; 3]) -> Result<Self> {
+        let [count, rows, columns] = shape;
+        let wanted = (columns / BLOCK * BYTES).checked_mul(rows).and_then(|bytes| bytes.checked_mul(count));
+        if !columns.is_multiple_of(BLOCK) || wanted != Some(data.len()) {
+            bail!("{} bytes are not experts of {shape:?}", data.len());
+        }
+        Ok(Self {
+            data,
+            count,
+            rows,
+            columns,
+        })
+    }
+
+    /// Rows of `(tokens, columns)`, `(tokens, 1, columns)` or `(tokens, asked, columns)` times the matrices that `ids`, u32 of
+    /// `(tokens, asked)`, names: `(tokens, asked, rows)`.
+    ///
+    /// # Errors
+    /// Those of [`experts::asked`].
+    pub fn product(&self, activations: &Tensor, ids: &Tensor) -> Result<Tensor> {
+        let wide = match activations.rank() {
+            2 => activations.unsqueeze(1)?,
+            _ => activations.clone(),
+        };
+        if wide.dims().last() != Some(&self.columns) {
+            bail!("experts of {} columns do not multiply {activations:?}", self.columns);
+        }
+        let multiply = |expert: usize, rows: &Tensor| self.multiply(expert, rows);
+        let product = experts::asked(ids, (self.count, self.rows), &wide.to_dtype(DType::F32)?, multiply)?;
+        product.to_dtype(activations.dtype())
+    }
+
+    /// Rows times one of the matrices.
+    fn multiply(&self, expert: usize, activations: &Tensor) -> Result<Tensor> {
+        let bytes = self.data.len() / self.count;
+        let data = &self.data[expert * bytes..(expert + 1) * bytes];
+        let Some(matrix) = Matrix::new(Kind::Mxfp4, data, self.rows, self.columns) else {
+            // Processors that there are no kernels for.
+            let numbers = Tensor::from_vec(numbers(data), (self.rows, self.columns), &Device::Cpu)?;
+            return activations.matmul(&numbers.t()?);
+        };
+        let rows: Vec<f32> = activations.flatten_all()?.to_vec1()?;
+        let product = matrix.multiply(&rows, |parts, work| pool().run(parts, work));
+        Tensor::from_vec(product, (activations.dim(0)?, self.rows), &Device::Cpu)
+    }
+}
+
+/// What blocks stand for.
+fn numbers(data: &[u8]) -> Vec<f32> {
+    let mut numbers = Vec::with_capacity(data.len() / BYTES * BLOCK);
+    for (power, block) in data.chunks_exact(BYTES).filter_map(|block| block.split_first()) {
+        let half = f32::from_bits(u32::from(power.saturating_sub(1)) << 23);
+        let number = |bits: u8| f32::from(MXFP4_HALVES[usize::from(bits)]) * half;
+        numbers.extend(block.iter().map(|byte| number(byte & 15)));
+        numbers.extend(block.iter().map(|byte| number(byte >> 4)));
+    }
+    numbers
 }
 
 #[cfg(test)]
@@ -125,10 +149,11 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn every_token_gets_what_its_experts_give() -> Result<()> {
-        let device = Device::Cpu;
-        let (count, rows, columns) = (3, 70, 96);
+    const SHAPE: [usize; 3] = [3, 70, 96];
+
+    /// Experts as safetensors hold them, and their numbers, made one by one as the format says.
+    fn experts() -> Result<(Tensor, Tensor, Tensor)> {
+        let [count, rows, columns] = SHAPE;
         let bytes: Vec<u8> = (0..count * rows * columns / 2)
             .map(|i| (i * 37 % 251) as u8)
             .collect();
@@ -150,13 +175,24 @@ mod tests {
                 }
             }
         }
-        let exact = Tensor::from_vec(exact, (count, rows, columns), &device)?;
-        let blocks = Tensor::from_vec(bytes, (count, rows, columns / 2), &device)?;
-        let scales = Tensor::from_vec(powers, (count, rows, columns / BLOCK), &device)?;
+        let device = Device::Cpu;
+        Ok((
+            Tensor::from_vec(bytes, (count, rows, columns / 2), &device)?,
+            Tensor::from_vec(powers, (count, rows, columns / BLOCK), &device)?,
+            Tensor::from_vec(exact, &SHAPE, &device)?,
+        ))
+    }
+
+    #[test]
+    fn every_token_gets_what_its_experts_give() -> Result<()> {
+        let device = Device::Cpu;
+        let (blocks, powers, exact) = experts()?;
+        let bias = Tensor::randn(0_f32, 1_f32, (3, 70), &device)?;
+        let layer = layer(&blocks, &powers, Some(bias.clone()))?;
         let ids = Tensor::new(&[[2u32, 0], [1, 2], [0, 2], [2, 1]], &device)?;
-        for shape in [vec![4, columns], vec![4, 2, columns]] {
+        for shape in [vec![4, 96], vec![4, 2, 96]] {
             let activations = Tensor::randn(0_f32, 1_f32, shape, &device)?;
-            let ours = product(&blocks, &scales, &activations, &ids)?;
+            let ours = layer.gather_forward(&activations, &ids)?;
             for (token, asked) in ids.to_vec2::<u32>()?.into_iter().enumerate() {
                 for (slot, expert) in asked.into_iter().enumerate() {
                     let row = match activations.rank() {
@@ -164,13 +200,13 @@ mod tests {
                         _ => activations.i((token, slot))?,
                     };
                     let right = exact.i(expert as usize)?.matmul(&row.unsqueeze(1)?)?.squeeze(1)?;
-                    let apart = (ours.i((token, slot))? - &right)?
-                        .abs()?
-                        .max_all()?
-                        .to_scalar::<f32>()?;
-                    let size = right.abs()?.max_all()?.to_scalar::<f32>()?;
+                    let right = (right + bias.i(expert as usize)?)?;
+                    let apart = (ours.i((token, slot))? - &right)?;
+                    let apart = apart.sqr()?.mean_all()?.sqrt()?.to_scalar::<f32>()?;
+                    let size = right.sqr()?.mean_all()?.sqrt()?.to_scalar::<f32>()?;
+                    // Activations are taken to eight bits.
                     assert!(
-                        apart < 1e-5 * size,
+                        apart < 0.01 * size,
                         "token {token}, expert {expert}: {apart} of {size}"
                     );
                 }
@@ -180,16 +216,28 @@ mod tests {
     }
 
     #[test]
+    fn both_orders_hold_the_same_numbers() -> Result<()> {
+        let (blocks, powers, exact) = experts()?;
+        let (blocks, powers): (Vec<u8>, Vec<u8>) =
+            (blocks.flatten_all()?.to_vec1()?, powers.flatten_all()?.to_vec1()?);
+        let joined = joined(&blocks, &powers);
+        assert_eq!(numbers(&joined), exact.flatten_all()?.to_vec1::<f32>()?);
+        assert_eq!(apart(&joined), (blocks, powers));
+        Ok(())
+    }
+
+    #[test]
     fn experts_of_other_shapes_are_an_error() -> Result<()> {
         let device = Device::Cpu;
-        let blocks = Tensor::zeros((2, 8, 16), DType::U8, &device)?;
-        let scales = Tensor::zeros((2, 8, 1), DType::U8, &device)?;
+        let matrices = Matrices::new(vec![0; 2 * 8 * BYTES], [2, 8, 32])?;
         let row = Tensor::zeros((1, 32), DType::F32, &device)?;
         let ids = Tensor::new(&[[1u32]], &device)?;
-        assert_eq!(product(&blocks, &scales, &row, &ids)?.dims(), [1, 1, 8]);
-        assert!(product(&blocks, &scales, &row, &Tensor::new(&[[2u32]], &device)?).is_err());
-        assert!(product(&blocks, &blocks, &row, &ids).is_err());
-        assert!(product(&blocks, &scales, &row.narrow(1, 0, 16)?, &ids).is_err());
+        assert_eq!(matrices.product(&row, &ids)?.dims(), [1, 1, 8]);
+        assert!(matrices.product(&row, &Tensor::new(&[[2u32]], &device)?).is_err());
+        assert!(matrices.product(&row.narrow(1, 0, 16)?, &ids).is_err());
+        for shape in [[2, 8, 64], [2, 8, 31], [usize::MAX, 8, 32]] {
+            assert!(Matrices::new(vec![0; 2 * 8 * BYTES], shape).is_err());
+        }
         Ok(())
     }
 }

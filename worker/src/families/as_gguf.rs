@@ -1,7 +1,10 @@
 //! The same models as GGUF files, as llama.cpp's `convert_hf_to_gguf.py` writes them.
 
 mod metadata;
+mod mxfp4;
 mod tensors;
+
+pub use mxfp4::with_mxfp4;
 
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
@@ -61,7 +64,7 @@ fn kind_of(name: &str, tensor: &Tensor, kind: GgmlDType) -> GgmlDType {
     let is_plain = ["conv1d", "ffn_gate_inp", "ssm_alpha", "ssm_beta"]
         .iter()
         .any(|part| name.contains(part));
-    match tensor.rank() > 1 && !is_plain {
+    match tensor.rank() > 1 && !is_plain && !name.ends_with(".bias") {
         true => kind,
         false => GgmlDType::F32,
     }

@@ -44,14 +44,19 @@ pub fn metadata(
         ("block_count", number("num_hidden_layers")),
         ("embedding_length", Some(wide)),
         ("feed_forward_length", number("intermediate_size")),
-        ("expert_feed_forward_length", number("moe_intermediate_size")),
+        (
+            "expert_feed_forward_length",
+            number("moe_intermediate_size")
+                .or(number("intermediate_size").filter(|_| architecture == "gpt-oss")),
+        ),
         (
             "expert_shared_feed_forward_length",
             number("shared_expert_intermediate_size"),
         ),
         (
             "expert_count",
-            number("num_experts").or(number("n_routed_experts")),
+            (number("num_experts").or(number("n_routed_experts")))
+                .or(number("num_local_experts").filter(|_| architecture == "gpt-oss")),
         ),
         ("expert_shared_count", number("n_shared_experts")),
         ("expert_used_count", number("num_experts_per_tok")),

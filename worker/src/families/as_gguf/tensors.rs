@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Result, Tensor};
 use serde_json::Value;
 
+use super::mxfp4;
+
 /// Names of transformers' that have another name there, each with all before it replaced.
-const NAMES: [(&str, &str); 49] = [
+const NAMES: [(&str, &str); 51] = [
     ("model.embed_tokens.", "token_embd."),
     ("model.norm.", "output_norm."),
     ("lm_head.", "output."),
@@ -43,6 +45,8 @@ const NAMES: [(&str, &str); 49] = [
     ("mlp.shared_expert_gate.", "ffn_gate_inp_shexp."),
     ("mlp.gate_up_proj.", "ffn_up."),
     ("mlp.gate.", "ffn_gate_inp."),
+    ("mlp.router.", "ffn_gate_inp."),
+    ("self_attn.sinks", "attn_sinks.weight"),
     ("mlp.gate_proj.", "ffn_gate."),
     ("mlp.up_proj.", "ffn_up."),
     ("mlp.down_proj.", "ffn_down."),
@@ -65,7 +69,8 @@ pub fn named(
     tensors: &BTreeMap<String, Tensor>,
 ) -> Result<BTreeMap<String, Tensor>> {
     let mut changed = BTreeMap::new();
-    for (name, tensor) in tensors {
+    let tensors = mxfp4::as_numbers(tensors)?;
+    for (name, tensor) in &tensors {
         if ["vision_tower.", "multi_modal_projector.", "visual."]
             .iter()
             .any(|eyes| name.contains(eyes))
@@ -83,7 +88,7 @@ pub fn named(
 
 fn renamed(architecture: &str, name: String) -> String {
     // Where there is a norm behind attention as well, the one in front of what follows is called after that.
-    let has_norm_behind = matches!(architecture, "gemma2" | "gemma3" | "qwen35" | "qwen35moe");
+    let has_norm_behind = matches!(architecture, "gemma2" | "gemma3" | "qwen35" | "qwen35moe" | "gpt-oss");
     let name = match has_norm_behind {
         true => name.replace("post_attention_layernorm.", "post_attention_norm."),
         false => name,
@@ -129,6 +134,7 @@ fn change(architecture: &str, config: &Value, name: String, tensor: Tensor) -> R
                 .collect()
         }
         "qwen35" | "qwen35moe" => qwen35(config, name, tensor),
+        "gpt-oss" if name.contains("mlp.experts.") => gpt_oss(&name, &tensor),
         _ => one(tensor),
     }
 }
@@ -195,6 +201,26 @@ fn qwen35(config: &Value, name: String, tensor: Tensor) -> Result<Vec<(String, T
         _ => tensor,
     };
     Ok(vec![(name, changed)])
+}
+
+/// Every other row of what gates and lets through is a gate's.
+fn gpt_oss(name: &str, tensor: &Tensor) -> Result<Vec<(String, Tensor)>> {
+    let (layer, role) = name.split_once("mlp.experts.").unwrap_or_default();
+    let (role, end) = match role.strip_suffix("_bias") {
+        Some(role) => (role, "bias"),
+        None => (role, "weight"),
+    };
+    if role == "down_proj" {
+        return Ok(vec![(format!("{layer}ffn_down_exps.{end}"), tensor.clone())]);
+    }
+    let every_other = |first: u32| {
+        let rows: Vec<u32> = (first..tensor.dim(1)? as u32).step_by(2).collect();
+        tensor.index_select(&Tensor::new(rows, tensor.device())?, 1)
+    };
+    Ok(vec![
+        (format!("{layer}ffn_gate_exps.{end}"), every_other(0)?),
+        (format!("{layer}ffn_up_exps.{end}"), every_other(1)?),
+    ])
 }
 
 /// Puts a layer's experts into one tensor for each role.
