@@ -6,7 +6,7 @@
 use core::arch::x86_64::*;
 
 use crate::activations::Block;
-use crate::blocks::{MXFP4_STEPS, scales_and_minima};
+use crate::blocks::{MXFP4_STEPS, word};
 use crate::kernels::{half, load16, load32, powers_of_eight, word_of_four};
 
 /// 256 weights.
@@ -122,19 +122,31 @@ fn five_of_eight(blocks: &[u8], bytes: usize) -> [__m512i; 4] {
     fours
 }
 
-/// The scales and the offsets of a Q4_K or Q5_K block.
+/// The scales and the offsets of a Q4_K or Q5_K block: as [`scales_and_minima`], four words at once.
+///
+/// [`scales_and_minima`]: crate::blocks::scales_and_minima
 #[inline]
 #[target_feature(enable = "avx512f,avx2,f16c")]
 fn scales_of_32(block: &[u8]) -> (__m512, __m512) {
-    let [a, b, c, d] = scales_and_minima(block, 4).map(u32::cast_signed);
-    let packed = _mm_setr_epi32(a, b, c, d);
+    let words = load16(block, 4);
+    // Words a, b and c: the lower six bits of a and b, and four of c with the upper two of a or b above them.
+    let lower = _mm_shuffle_epi32::<0b10_01_10_00>(words);
+    let lower = _mm_srlv_epi32(lower, _mm_setr_epi32(0, 0, 0, 4));
+    let lower = _mm_and_si128(
+        lower,
+        _mm_setr_epi32(0x3f3f_3f3f, 0x0f0f_0f0f, 0x3f3f_3f3f, 0x0f0f_0f0f),
+    );
+    let upper = _mm_srli_epi32::<2>(_mm_shuffle_epi32::<0b01_00_00_00>(words));
+    let upper = _mm_and_si128(upper, _mm_setr_epi32(0, 0x3030_3030, 0, 0x3030_3030));
+    let packed = _mm_or_si128(lower, upper);
     let twice = _mm_unpacklo_epi8(packed, packed);
     let minima = _mm_unpackhi_epi8(packed, packed);
-    let worth = |steps, step| {
-        let steps = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(steps));
-        _mm512_mul_ps(steps, _mm512_set1_ps(step))
-    };
-    (worth(twice, half(block, 0)), worth(minima, half(block, 2)))
+    let worth = _mm_cvtph_ps(_mm_cvtsi32_si128(word(block, 0).cast_signed()));
+    let steps = |steps| _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(steps));
+    (
+        _mm512_mul_ps(steps(twice), _mm512_broadcastss_ps(worth)),
+        _mm512_mul_ps(steps(minima), _mm512_broadcastss_ps(_mm_movehdup_ps(worth))),
+    )
 }
 
 #[inline]
