@@ -131,7 +131,7 @@ macro_rules! kernels {
             Kind::Q5K => Some(five),
             Kind::Q6K => Some(six),
             Kind::Q8_0 => Some(eight),
-            Kind::Q4_0 | Kind::Q4_1 | Kind::Q5_0 | Kind::Q5_1 => None,
+            Kind::Q4_0 | Kind::Q4_1 | Kind::Q5_0 | Kind::Q5_1 | Kind::Mxfp4 => None,
         }
     }};
 }

@@ -85,18 +85,21 @@ fn quantised(files: &Files, names: &[String], shape: [usize; 3], device: &Device
     if let [name] = names {
         return files.read(name, device);
     }
-    let [count, rows, _] = shape;
+    let [count, rows, columns] = shape;
     let parts = names.iter().map(|name| files.read(name, &Device::Cpu));
     let parts = parts.collect::<Result<Vec<_>>>()?;
     let kind = match &parts[..] {
         [first, others @ ..] if others.iter().all(|other| other.dtype() == first.dtype()) => first.dtype(),
-        _ => bail!("of {} one is quantised otherwise than another", names.join(" and ")),
+        _ => bail!(
+            "of {} one is quantised otherwise than another",
+            names.join(" and ")
+        ),
     };
     let data = parts.iter().map(QTensor::data).collect::<Result<Vec<_>>>()?;
     let row = data[0].len() * names.len() / (count * rows);
     let mut bytes = Vec::with_capacity(row * count * rows);
     in_turn(&data, row, &mut bytes);
-    of_bytes(&bytes, kind, shape, device)
+    of_bytes(&bytes, kind, (count, rows, columns), device)
 }
 
 /// Rows of so many bytes, one of each part after the other.

@@ -140,7 +140,10 @@ impl Files {
     /// As [`Self::read`].
     pub fn read_bytes(&self, name: &str, start: usize, bytes: &mut [u8]) -> candle_core::Result<()> {
         let (part, place) = self.place(name)?;
-        let at = part.data_start.saturating_add(place.offset).saturating_add(start as u64);
+        let at = part
+            .data_start
+            .saturating_add(place.offset)
+            .saturating_add(start as u64);
         let mut reader = part.reader.lock();
         reader.seek(SeekFrom::Start(at))?;
         Ok(reader.read_exact(bytes)?)

@@ -8,8 +8,8 @@ use candle_core::{Device, Result, Tensor, bail};
 use mistralrs_quant::{LayerSource, QuantMethod, Shard};
 
 use super::files::Files;
-use super::{experts, layer};
 use super::places::{Change, Exchanged, Place, Places};
+use super::{experts, layer};
 
 const TABLE: &str = "token_embd.weight";
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 /// ggml's number of the type.
 const TYPE: u32 = 39;
@@ -24,17 +24,28 @@ fn bits(block: &[u8]) -> Vec<u8> {
     block.iter().flat_map(|byte| [byte & 15, byte >> 4]).collect()
 }
 
-/// Experts' blocks and powers, by the name of both.
-fn experts(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, (Vec<usize>, Vec<u8>, Vec<u8>)>> {
+/// A layer's experts as safetensors have them.
+struct Experts {
+    /// Experts, rows and columns.
+    shape: [usize; 3],
+    blocks: Vec<u8>,
+    powers: Vec<u8>,
+}
+
+/// Experts by the name that both of their tensors begin with.
+fn experts(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Experts>> {
     let mut experts = BTreeMap::new();
     for (name, blocks) in tensors {
         let Some(name) = name.strip_suffix("_blocks") else {
             continue;
         };
         let (count, rows, blocks_of_row, _) = blocks.dims4()?;
-        let powers = tensors[&format!("{name}_scales")].flatten_all()?.to_vec1()?;
-        let shape = vec![count, rows, blocks_of_row * BLOCK];
-        experts.insert(name.to_owned(), (shape, blocks.flatten_all()?.to_vec1()?, powers));
+        let of_layer = Experts {
+            shape: [count, rows, blocks_of_row * BLOCK],
+            blocks: blocks.flatten_all()?.to_vec1()?,
+            powers: tensors[&format!("{name}_scales")].flatten_all()?.to_vec1()?,
+        };
+        experts.insert(name.to_owned(), of_layer);
     }
     Ok(experts)
 }
@@ -43,14 +54,24 @@ fn experts(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, (Vec<u
 pub fn as_numbers(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Tensor>> {
     let is_mxfp4 = |name: &str| name.ends_with("_blocks") || name.ends_with("_scales");
     let others = tensors.iter().filter(|(name, _)| !is_mxfp4(name));
-    let mut all: BTreeMap<String, Tensor> =
-        others.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
-    for (name, (shape, blocks, powers)) in experts(tensors)? {
-        let numbers = blocks.chunks(HALF).zip(powers).flat_map(|(block, power)| {
-            let scale = (f32::from(power) - 127.0).exp2();
-            bits(block).into_iter().map(move |bits| NUMBERS[usize::from(bits)] * scale)
-        });
-        all.insert(name, Tensor::from_vec(numbers.collect(), shape, &Device::Cpu)?);
+    let mut all: BTreeMap<String, Tensor> = others
+        .map(|(name, tensor)| (name.clone(), tensor.clone()))
+        .collect();
+    for (name, experts) in experts(tensors)? {
+        let numbers = experts
+            .blocks
+            .chunks(HALF)
+            .zip(experts.powers)
+            .flat_map(|(block, power)| {
+                let scale = (f32::from(power) - 127.0).exp2();
+                bits(block)
+                    .into_iter()
+                    .map(move |bits| NUMBERS[usize::from(bits)] * scale)
+            });
+        all.insert(
+            name,
+            Tensor::from_vec(numbers.collect(), &experts.shape, &Device::Cpu)?,
+        );
     }
     Ok(all)
 }
@@ -70,10 +91,10 @@ pub fn with_mxfp4(file: &Path, tensors: &BTreeMap<String, Tensor>) -> anyhow::Re
     let mut header = hearth_gguf::Header::open(file)?;
     let old = fs::read(file)?;
     let mut data: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    for (name, (shape, blocks, powers)) in experts(tensors)? {
-        let rows = shape[1];
-        let bytes = as_ggml(&blocks, &powers);
-        let row = bytes.len() / (shape[0] * rows);
+    for (name, experts) in experts(tensors)? {
+        let [count, rows, _] = experts.shape;
+        let bytes = as_ggml(&experts.blocks, &experts.powers);
+        let row = bytes.len() / (count * rows);
         let layer = name.split('.').nth(2).context("a layer's name")?;
         let every = |first: usize, step: usize| -> Vec<u8> {
             let those = bytes.chunks(row).enumerate();

@@ -88,7 +88,10 @@ pub fn named(
 
 fn renamed(architecture: &str, name: String) -> String {
     // Where there is a norm behind attention as well, the one in front of what follows is called after that.
-    let has_norm_behind = matches!(architecture, "gemma2" | "gemma3" | "qwen35" | "qwen35moe" | "gpt-oss");
+    let has_norm_behind = matches!(
+        architecture,
+        "gemma2" | "gemma3" | "qwen35" | "qwen35moe" | "gpt-oss"
+    );
     let name = match has_norm_behind {
         true => name.replace("post_attention_layernorm.", "post_attention_norm."),
         false => name,
