@@ -1,12 +1,13 @@
 //! A repository on the Hub, with a verdict on each form of its model before a byte of it is downloaded.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hearth_engine::protocol::Quantisation;
 use hearth_engine::support::safetensors::check_config;
+use hearth_engine::support::{MXFP4, experts_of_mxfp4};
 use hearth_fit::{Reason, Shape, Verdict, same_vocabulary};
-use hearth_gguf::Header;
+use hearth_gguf::{Header, Value};
 use hearth_hub::{Gated, Kind, Repo, RepoId, Variant, variants};
 use hearth_safetensors::Checkpoint;
 use serde::Serialize;
@@ -268,7 +269,7 @@ impl App {
         if let Some(first) = of_kind(Kind::Gguf).find_map(|variant| variant.files.first()) {
             let metadata = hub.metadata(id, &open.repo.commit, &first.path).await?;
             shapes.extend(of_kind(Kind::Gguf).map(|variant| {
-                let shape = match unreadable(&variant.name) {
+                let shape = match unreadable(&variant.name, &metadata) {
                     Some(reason) => Err(reason),
                     None => Shape::estimated(&metadata, variant.size_bytes),
                 };
@@ -436,12 +437,16 @@ pub(crate) fn first_context(shape: &Shape) -> u64 {
 
 /// Why a quantisation of this name cannot be read, before its header has been: the first bytes of one file say nothing
 /// of the number formats in another.
-fn unreadable(variant: &str) -> Option<Reason> {
+fn unreadable(variant: &str, metadata: &BTreeMap<String, Value>) -> Option<Reason> {
     let format = variant.trim_start_matches("UD-");
-    let unknown = ["IQ", "TQ", "MXFP4", "NVFP4"];
+    let architecture = match metadata.get("general.architecture") {
+        Some(Value::Text(architecture)) => architecture.as_str(),
+        _ => "",
+    };
+    let unknown = ["IQ", "TQ", MXFP4, "NVFP4"];
     unknown
         .iter()
-        .any(|family| format.starts_with(family))
+        .any(|family| format.starts_with(family) && !(*family == MXFP4 && experts_of_mxfp4(architecture)))
         .then(|| Reason::TensorType {
             tensor_type: format.to_owned(),
         })

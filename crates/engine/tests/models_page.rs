@@ -14,7 +14,7 @@ use std::path::Path;
 use hearth_engine::Backend;
 use hearth_engine::protocol::Quantisation;
 use hearth_engine::support::safetensors::{CLASSES, FAILS};
-use hearth_engine::support::{ARCHITECTURES, TENSOR_TYPES};
+use hearth_engine::support::{ARCHITECTURES, MXFP4, TENSOR_TYPES};
 
 /// What anybody has seen of a backend. Whoever runs one writes here what came of it.
 fn tried(backend: Backend) -> &'static str {
@@ -48,7 +48,12 @@ fn page() -> String {
     for architecture in ARCHITECTURES {
         writeln!(page, "| {architecture} | runs | yes |").unwrap();
     }
-    writeln!(page, "\nTensors of the types {}.\n", TENSOR_TYPES.join(", ")).unwrap();
+    writeln!(
+        page,
+        "\nTensors of the types {}; of {MXFP4} too where they are the experts of gpt-oss.\n",
+        TENSOR_TYPES.join(", ")
+    )
+    .unwrap();
     page += "## Safetensors\n\n| class in config.json | family | processor | compared |\n| --- | --- | --- | --- |\n";
     for class in CLASSES {
         writeln!(page, "| {} | {} | runs | yes |", class.name, class.family).unwrap();

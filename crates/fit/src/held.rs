@@ -1,5 +1,6 @@
 //! How the engine holds a matrix, and which kernels multiply with it.
 
+use hearth_engine::support::MXFP4;
 use hearth_machine::CpuLevel;
 
 use crate::product;
@@ -44,7 +45,9 @@ pub(crate) fn held(matrices: &Matrices, level: CpuLevel) -> Held {
         CpuLevel::Baseline | CpuLevel::Neon => (false, 0),
         // `Kind` in `worker/matmul`, whose kernels work on what is in the file, whatever its sides.
         CpuLevel::Avx2 | CpuLevel::AvxVnni | CpuLevel::Avx512 | CpuLevel::Avx512Vnni | CpuLevel::Amx => {
-            let is_tiled = is_of(&["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"]);
+            let is_tiled = is_of(&[
+                "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K", MXFP4,
+            ]);
             (is_tiled, 0)
         }
         // Blocks of four or eight rows, interleaved, no larger than before (`PackedKind::select` in `quantized/repack.rs`).
@@ -82,11 +85,12 @@ mod tests {
                 .map(|level| held(&matrices, level).kernel)
         };
         let (yes, no) = (Kernel::Tiled, Kernel::RowByRow);
-        let [q4_0, q5_0, q8_0, q3_k] = [2, 6, 8, 11];
+        let [q4_0, q5_0, q8_0, q3_k, mxfp4] = [2, 6, 8, 11, 39];
         assert_eq!(kernels(q4_0, true), [no, yes, yes]);
         // As Qwen2.5 0.5B has them, 896 columns wide.
         assert_eq!(kernels(q5_0, false), [no, yes, no]);
         assert_eq!(kernels(q8_0, false), [no, yes, no]);
         assert_eq!(kernels(q3_k, true), [no, no, no]);
+        assert_eq!(kernels(mxfp4, false), [no, yes, no]);
     }
 }

@@ -102,6 +102,8 @@ fn weights(model: &Checkpoint, quantisation: Option<Quantisation>, has_experts: 
             weights.embedding_bytes = product(&[numbers, 4]);
             table = Some(tensor);
         } else if let Some(blocks) = mxfp4(tensor) {
+            // They are put into another order, a layer's at a time.
+            weights.unstacking_bytes = weights.unstacking_bytes.max(blocks.bytes);
             matrices.push(blocks);
         } else if let Some(role) = role(tensor, has_experts) {
             matrices.push(matrix(role, tensor, quantisation));

@@ -15,6 +15,7 @@ const Q3_K: u32 = 11;
 const Q4_K: u32 = 12;
 const Q5_K: u32 = 13;
 const Q6_K: u32 = 14;
+const MXFP4: u32 = 39;
 
 /// A quantisation as llama.cpp makes it (`llama_tensor_get_type` in its `llama-quant.cpp`): most of a layer in one type,
 /// a share of it in a better one, and the output in one of its own.
@@ -125,6 +126,11 @@ fn build(of: &Dimensions, counts: &Counts, mix: Mix, factor: f64) -> Weights {
     };
     for (role, count) in [(Role::Layer, counts.layers), (Role::Expert, counts.experts)] {
         let count = (count as f64 * factor) as u64;
+        if role == Role::Expert && support::experts_of_mxfp4(&of.architecture) {
+            // Whatever the rest is quantised to: nobody makes more of them than they were trained as.
+            add(role, MXFP4, count);
+            continue;
+        }
         let better = (u128::from(count) * u128::from(mix.share) / 1000) as u64;
         add(role, mix.most, count - better);
         add(role, mix.better, better);

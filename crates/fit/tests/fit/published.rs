@@ -84,6 +84,26 @@ pub const MODELS: [Published; 17] = [
     },
 ];
 
+/// Its experts are of MXFP4, and its rows too short for K-quants.
+pub const GPT_OSS_20B: Published = Published {
+    experts: Some((32, 4)),
+    window: Some(128),
+    ..row(
+        "gpt-oss 20B",
+        "gpt-oss",
+        24,
+        2880,
+        2880,
+        64,
+        8,
+        64,
+        201_088,
+        131_072,
+        1.5e5,
+        false,
+    )
+};
+
 pub fn model(name: &str) -> Published {
     *MODELS
         .iter()
@@ -97,6 +117,7 @@ pub const Q8_0: u32 = 8;
 pub const Q4_K: u32 = 12;
 pub const Q6_K: u32 = 14;
 pub const IQ4_XS: u32 = 23;
+pub const MXFP4: u32 = 39;
 
 impl Published {
     /// The header of its Q4_K_M file, as llama.cpp would write it.
@@ -154,6 +175,10 @@ impl Published {
                     of_layer("ffn_down", &[ffn, wide], down);
                 }
                 Some((count, _)) => {
+                    let (most, down) = match self.architecture {
+                        "gpt-oss" => (MXFP4, MXFP4),
+                        _ => (most, down),
+                    };
                     of_layer("ffn_gate_inp", &[wide, count], 0);
                     of_layer("ffn_gate_exps", &[wide, ffn, count], most);
                     of_layer("ffn_up_exps", &[wide, ffn, count], most);

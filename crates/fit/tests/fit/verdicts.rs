@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::published::{F16, GB, IQ4_XS, MODELS, Published, Q4_K, Q6_K, Q8_0, machine, model, speeds};
+use crate::published::{
+    F16, GB, GPT_OSS_20B, IQ4_XS, MODELS, MXFP4, Published, Q4_K, Q6_K, Q8_0, machine, model, speeds,
+};
 use hearth_fit::{
-    Basis, Built, Label, Measured, Plan, Reason, Shape, decode_speed, four_bit_bytes, prompt_speed,
+    Basis, Built, Label, Measured, Plan, Reason, Role, Shape, decode_speed, four_bit_bytes, prompt_speed,
     quick_label, same_vocabulary, verdict,
 };
 use hearth_gguf::Value;
@@ -201,6 +203,32 @@ fn what_was_measured_of_the_worker_is_predicted_within_a_twentieth() {
             said.memory
         );
     }
+}
+
+/// ggml-org/gpt-oss-20b-GGUF: experts of MXFP4, all else Q8_0, 12.1 GB.
+#[test]
+fn experts_of_mxfp4_are_read_from_gguf_where_the_model_was_trained_so() {
+    let header = GPT_OSS_20B.header(Q8_0, Q8_0);
+    let bytes = header.weight_bytes().unwrap();
+    assert!((bytes as f64 / 12.1e9 - 1.0).abs() < 0.01, "{bytes}");
+    let exact = Shape::of(&header).unwrap();
+    let experts = exact.weights.matrices.iter().find(|one| one.role == Role::Expert);
+    assert_eq!(
+        experts.map(|one| one.tensor_type.name()).as_deref(),
+        Some("MXFP4")
+    );
+    let estimated = Shape::estimated(&header.metadata, bytes).unwrap();
+    let of = |shape: &Shape| {
+        let matrices = shape.weights.matrices.iter();
+        matrices.map(|one| one.bytes).sum::<u64>() as f64
+    };
+    assert!((of(&estimated) / of(&exact) - 1.0).abs() < 0.02);
+    assert_eq!(
+        Shape::of(&model("Qwen3 30B-A3B").header(MXFP4, Q8_0)).unwrap_err(),
+        Reason::TensorType {
+            tensor_type: "MXFP4".to_owned()
+        }
+    );
 }
 
 #[test]
