@@ -1,4 +1,4 @@
-//! How much memory this process has held.
+//! How much memory this process has held, and what of it can be given back.
 
 #[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,6 +49,19 @@ fn status(key: &str) -> u64 {
         })
         .map_or(0, |kibibytes| kibibytes * 1024)
 }
+
+/// Gives the system back what is free in the heap. glibc keeps it, but for the heap's end, and a cache that grows does not find
+/// room in what the shorter one before it took.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code, reason = "a call of the C library's")]
+pub fn give_back() {
+    // SAFETY: it may be called at any time, by any thread.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// Elsewhere blocks of this size are the system's own.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn give_back() {}
 
 /// Other systems tell what is resident now, which after a load has no mapped files in it.
 #[cfg(not(target_os = "linux"))]

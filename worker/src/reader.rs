@@ -7,6 +7,7 @@ use mistralrs_core::Pipeline;
 use mistralrs_core::pipeline::text_models_inputs_processor::{FlashParams, ModelInputs};
 use mistralrs_core::pipeline::{EitherCache, ForwardInputsResult, KvCache, NormalCache};
 
+use crate::memory;
 use crate::states::States;
 use crate::threads;
 use crate::weights::SharedPipeline;
@@ -259,6 +260,7 @@ impl Reader {
             }
             Ok(())
         })?;
+        memory::give_back();
         let device = self.pipeline()?.device();
         if let EitherCache::Hybrid(cache) = self.pipeline()?.cache() {
             let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
@@ -295,7 +297,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Makes room for more tokens at once: a cache that grows block by block leaves holes of every size behind.
+    /// Makes room for more tokens at once, and gives back what each layer's shorter cache took before the next one grows.
     ///
     /// # Errors
     /// When the model was not trained for so many.
@@ -364,6 +366,7 @@ fn grow(layer: &mut KvCache, end: usize, room: usize) -> Result<()> {
             let larger = Tensor::zeros(shape, full.dtype(), full.device())?;
             larger.slice_set(full, cache.dim, 0)?;
             cache.all_data = Some(larger);
+            memory::give_back();
         }
     }
     Ok(())
