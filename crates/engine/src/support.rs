@@ -165,6 +165,9 @@ pub fn check(header: &Header) -> Result<(), Unsupported> {
     if class(architecture).is_some() {
         layers(header, architecture)?;
     }
+    if architecture == "gpt-oss" {
+        gates(header)?;
+    }
     positions(header, architecture)
 }
 
@@ -355,6 +358,23 @@ fn layers(header: &Header, architecture: &str) -> Result<(), Unsupported> {
             "its experts are chosen in a way that the engine does not follow, as DeepSeek V3's are"
                 .to_owned(),
         );
+    }
+    Ok(())
+}
+
+/// gpt-oss' class has one matrix of what gates and what they let through, so that both must be quantised alike.
+fn gates(header: &Header) -> Result<(), Unsupported> {
+    for gate in &header.tensors {
+        let other = gate.name.replace("ffn_gate_exps.weight", "ffn_up_exps.weight");
+        if other == gate.name {
+            continue;
+        }
+        if tensor(header, &other).is_none_or(|other| other.tensor_type != gate.tensor_type) {
+            return misfit(format!(
+                "its tensors {} and {other} are quantised in different ways, which the engine does not know of gpt-oss",
+                gate.name
+            ));
+        }
     }
     Ok(())
 }

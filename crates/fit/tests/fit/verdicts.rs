@@ -9,7 +9,7 @@ use hearth_fit::{
     Basis, Built, Label, Measured, Plan, Reason, Role, Shape, decode_speed, four_bit_bytes, prompt_speed,
     quick_label, same_vocabulary, verdict,
 };
-use hearth_gguf::Value;
+use hearth_gguf::{TensorType, Value};
 use hearth_machine::CpuLevel;
 
 const CONTEXT: u64 = 4096;
@@ -223,6 +223,13 @@ fn experts_of_mxfp4_are_read_from_gguf_where_the_model_was_trained_so() {
         matrices.map(|one| one.bytes).sum::<u64>() as f64
     };
     assert!((of(&estimated) / of(&exact) - 1.0).abs() < 0.02);
+    let mut mixed = header.clone();
+    for tensor in &mut mixed.tensors {
+        if tensor.name.contains("ffn_gate_exps") {
+            tensor.tensor_type = TensorType::from_id(Q8_0);
+        }
+    }
+    assert!(matches!(Shape::of(&mixed).unwrap_err(), Reason::Misfit { .. }));
     assert_eq!(
         Shape::of(&model("Qwen3 30B-A3B").header(MXFP4, Q8_0)).unwrap_err(),
         Reason::TensorType {
