@@ -140,7 +140,10 @@ impl Parts {
             vectors: product(&[weights.vector_weights, 4]),
             unstacking: weights.unstacking_bytes,
             vocabulary: product(&[words, TOKEN_BYTES]),
-            metadata: product(&[words, LOADING_TOKEN_BYTES]),
+            metadata: match weights.vocabulary_in_header {
+                true => product(&[words, LOADING_TOKEN_BYTES]),
+                false => 0,
+            },
             positions: product(&[positions(shape, context), shape.rotary_length, 4]),
             cache: Cache::of(shape, context),
             prompt: prompt::buffers(shape, context),

@@ -166,8 +166,12 @@ pub struct Weights {
     pub tied: bool,
     /// Numbers of norms and biases.
     pub vector_weights: u64,
-    /// Bytes that taking one layer's experts apart takes, for a file that holds them in one tensor; else 0.
+    /// Bytes that taking one layer's experts apart takes, for a file that holds them in one tensor, or that weights wait in to
+    /// be quantised; else 0.
     pub unstacking_bytes: u64,
+    /// The file's header holds the vocabulary, and is held while the weights are read.
+    #[serde(default)]
+    pub vocabulary_in_header: bool,
 }
 
 /// Matrices that are held alike.

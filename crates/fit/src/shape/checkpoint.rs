@@ -1,5 +1,7 @@
 //! The shape of a model of safetensors, as it lies in memory once its weights are read.
 
+use std::collections::BTreeMap;
+
 use hearth_engine::protocol::Quantisation;
 use hearth_gguf::TensorType;
 use hearth_safetensors::{Checkpoint, Dtype, Layer, Numbers, Tensor};
@@ -19,8 +21,8 @@ const Q6_K: u32 = 14;
 const MXFP4: u32 = 39;
 
 /// Tensors that wait to be quantised at once, and the one that is read, for two threads (`set_immediate_isq_with_pool` in
-/// mistralrs-quant's `lib.rs`).
-const WAITING: u64 = 4;
+/// mistralrs-quant's `lib.rs`). They follow each other in a layer, of which a few are much larger than the others.
+const WAITING: usize = 4;
 
 /// # Errors
 /// When a number that everything depends on is not in the config.
@@ -94,6 +96,7 @@ fn weights(model: &Checkpoint, quantisation: Option<Quantisation>, has_experts: 
     let mut weights = Weights::default();
     let mut matrices = Vec::new();
     let mut table = None;
+    let mut of_layers: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for tensor in &model.tensors {
         let numbers = numbers(tensor);
         if tensor.name.ends_with("embed_tokens.weight") {
@@ -107,7 +110,7 @@ fn weights(model: &Checkpoint, quantisation: Option<Quantisation>, has_experts: 
             matrices.push(blocks);
         } else if let Some(role) = role(tensor, has_experts) {
             matrices.push(matrix(role, tensor, quantisation));
-            weights.unstacking_bytes = weights.unstacking_bytes.max(product(&[numbers, 4, WAITING]));
+            of_layers.entry(layer(&tensor.name)).or_default().push(numbers);
         } else {
             // Norms, biases, and all of what sees: kept as 32-bit floats, and not read for a token.
             weights.vector_weights = weights.vector_weights.saturating_add(numbers);
@@ -117,6 +120,11 @@ fn weights(model: &Checkpoint, quantisation: Option<Quantisation>, has_experts: 
     if let Some(table) = table.filter(|_| !has_output) {
         // The output is the table, of which a quantised copy is made.
         matrices.push(matrix(Role::Output, table, quantisation));
+    }
+    for mut sizes in of_layers.into_values() {
+        sizes.sort_unstable();
+        let waiting: u64 = sizes.iter().rev().take(WAITING).sum();
+        weights.unstacking_bytes = weights.unstacking_bytes.max(product(&[waiting, 4]));
     }
     // What was quantised is copied once more to where it stays (`QStorage::from_data`).
     let copied = matrices.iter().map(|one| one.bytes).max().unwrap_or(0);
@@ -175,6 +183,12 @@ fn quantised(model: &Checkpoint, output: [u64; 2], has_experts: bool) -> Weights
 /// Whether matrices of a type and so many columns divide into the tiles of kernels.
 fn tiled(kind: u32, columns: u64) -> bool {
     matches!(kind, Q8_0 | Q4_K | Q5_K | Q6_K) && columns.is_multiple_of(256)
+}
+
+/// The number of the layer that a tensor belongs to.
+fn layer(name: &str) -> &str {
+    let after = name.split_once("layers.").map_or("", |(_, rest)| rest);
+    after.split('.').next().unwrap_or_default()
 }
 
 /// What a matrix that is multiplied with is for.

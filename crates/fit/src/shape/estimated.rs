@@ -151,6 +151,7 @@ fn build(of: &Dimensions, counts: &Counts, mix: Mix, factor: f64) -> Weights {
         // Two norms a layer, and the last one.
         vector_weights: product(&[of.embedding, of.layers, 2]).saturating_add(of.embedding),
         unstacking_bytes,
+        vocabulary_in_header: true,
         matrices,
     }
 }

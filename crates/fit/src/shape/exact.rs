@@ -12,7 +12,10 @@ const EMBEDDINGS: &str = "token_embd.weight";
 
 /// Sums the tensors up.
 pub fn weights(header: &Header, dimensions: &Dimensions) -> Weights {
-    let mut weights = Weights::default();
+    let mut weights = Weights {
+        vocabulary_in_header: true,
+        ..Weights::default()
+    };
     let mut matrices = Vec::new();
     let mut unstacking: BTreeMap<&str, u64> = BTreeMap::new();
     let is_translated = support::class(&dimensions.architecture).is_some();
