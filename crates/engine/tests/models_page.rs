@@ -21,7 +21,7 @@ fn tried(backend: Backend) -> &'static str {
     match backend {
         Backend::Cpu => "runs: everything below was tried with it, on x86-64 with AVX2 and AVX-512",
         Backend::Cuda => {
-            "not run; its Rust was checked against CUDA 13.0, without flash attention, whose kernels need a download"
+            "not run, nor linked; all its kernels were compiled with CUDA 13.0 for cards of compute capability 8.0, and its Rust was checked, without flash attention, whose kernels need a download"
         }
         Backend::Metal | Backend::Accelerate => "not run, and not compiled",
         Backend::Mkl => "not run; its Rust was checked, without the library",
