@@ -102,17 +102,13 @@ impl Matrices {
         })
     }
 
-    /// Rows of `(tokens, columns)`, `(tokens, 1, columns)` or `(tokens, asked, columns)` times the matrices that `ids`, u32 of
-    /// `(tokens, asked)`, names: `(tokens, asked, rows)`.
+    /// Rows of `(tokens, 1, columns)` or `(tokens, asked, columns)` times the matrices that `ids`, u32 of `(tokens, asked)`, names:
+    /// `(tokens, asked, rows)`.
     ///
     /// # Errors
     /// Those of [`experts::asked`].
     pub fn product(&self, activations: &Tensor, ids: &Tensor) -> Result<Tensor> {
-        let wide = match activations.rank() {
-            2 => activations.unsqueeze(1)?,
-            _ => activations.clone(),
-        };
-        if wide.dims().last() != Some(&self.columns) {
+        if activations.dims().last() != Some(&self.columns) {
             bail!(
                 "experts of {} columns do not multiply {activations:?}",
                 self.columns
@@ -122,7 +118,7 @@ impl Matrices {
         let product = experts::asked(
             ids,
             (self.count, self.rows),
-            &wide.to_dtype(DType::F32)?,
+            &activations.to_dtype(DType::F32)?,
             multiply,
         )?;
         product.to_dtype(activations.dtype())
@@ -242,11 +238,11 @@ mod tests {
     fn experts_of_other_shapes_are_an_error() -> Result<()> {
         let device = Device::Cpu;
         let matrices = Matrices::new(vec![0; 2 * 8 * BYTES], [2, 8, 32])?;
-        let row = Tensor::zeros((1, 32), DType::F32, &device)?;
+        let row = Tensor::zeros((1, 1, 32), DType::F32, &device)?;
         let ids = Tensor::new(&[[1u32]], &device)?;
         assert_eq!(matrices.product(&row, &ids)?.dims(), [1, 1, 8]);
         assert!(matrices.product(&row, &Tensor::new(&[[2u32]], &device)?).is_err());
-        assert!(matrices.product(&row.narrow(1, 0, 16)?, &ids).is_err());
+        assert!(matrices.product(&row.narrow(2, 0, 16)?, &ids).is_err());
         for shape in [[2, 8, 64], [2, 8, 31], [usize::MAX, 8, 32]] {
             assert!(Matrices::new(vec![0; 2 * 8 * BYTES], shape).is_err());
         }

@@ -39,11 +39,12 @@ impl QuantMethod for Layer {
 
     /// Rows of `(tokens, columns)`, `(tokens, 1, columns)` or `(tokens, asked, columns)`.
     fn gather_forward(&self, rows: &Tensor, asked: &Tensor) -> Result<Tensor> {
+        let rows = match rows.rank() {
+            2 => &rows.unsqueeze(1)?,
+            _ => rows,
+        };
         let product = match &self.product {
             Product::Mxfp4(matrices) => matrices.product(rows, asked)?,
-            Product::Gguf(matrices) if rows.rank() == 2 => {
-                matrices.gather_forward(&rows.unsqueeze(1)?, asked)?
-            }
             Product::Gguf(matrices) => matrices.gather_forward(rows, asked)?,
         };
         let Some(bias) = &self.bias else {
