@@ -661,7 +661,14 @@ FAMILIES["granitemoehybrid"] = Family(
         "num_local_experts": 4,
         "position_embedding_type": "nope",
     },
-    values=[TIED, GRANITE_EMBEDDINGS, ["A_log", -1.5, 1.0], ["mamba.D", 1.0, 0.25]],
+    values=[
+        TIED,
+        GRANITE_EMBEDDINGS,
+        ["A_log", -1.5, 1.0],
+        ["mamba.D", 1.0, 0.25],
+        # Whom a token is given to is decided, so that rounding changes nothing of it.
+        ["router.layer.weight", 0.0, 1.5],
+    ],
 )
 
 FAMILIES["granitemoehybrid_dense"] = Family(

@@ -53,7 +53,7 @@ families!(
 families!(
     gguf, at every_kind, when asked:
     llama, llama_yarn, mistral3, qwen2, qwen3, qwen3_moe, qwen3_5, qwen3_5_moe, gemma2, gemma3, gemma3_text, phi3, phi4_mini,
-    smollm3, glm4, deepseek2, granite, granitemoehybrid_dense, starcoder2, gpt_oss
+    smollm3, glm4, deepseek2, granite, granitemoehybrid, granitemoehybrid_dense, starcoder2, gpt_oss, gemma4, gemma4_moe
 );
 
 /// What the engine would answer wrongly is refused before its weights are read.
@@ -257,7 +257,7 @@ fn every_level(
         let logits = model.pass(&prompt, 1)?.i(0)?;
         let away = root_mean_square(&apart(&logits, &golden["logits"])?)?;
         println!("{name} at {}: {away}", level.name());
-        let is_mixture = name.ends_with("moe") || name == "gpt_oss";
+        let is_mixture = name.ends_with("moe") || ["gpt_oss", "granitemoehybrid"].contains(&name);
         let most = match level {
             Quantisation::Q8_0 => most,
             _ if is_mixture => ANOTHER_EXPERT,
@@ -290,7 +290,9 @@ fn architecture(name: &str) -> &str {
         "qwen3_5_moe" => "qwen35moe",
         "llama_yarn" => "llama",
         "gemma3_text" => "gemma3",
+        "gemma4_moe" => "gemma4",
         "phi4_mini" => "phi3",
+        "granitemoehybrid" => "granitehybrid",
         "granitemoehybrid_dense" => "granite",
         "gpt_oss" => "gpt-oss",
         name => name,

@@ -1,4 +1,4 @@
-//! The tokeniser that a GGUF file describes: byte pairs, cut as its name for that says, or SentencePiece's.
+//! The tokeniser that a GGUF file describes: byte pairs, cut as its name for that says, SentencePiece's, or Gemma 4's.
 
 use std::collections::HashMap;
 
@@ -30,6 +30,13 @@ const LONGEST_JOINED: usize = 1024;
 /// What stands for a space.
 const SPACE: &str = "▁";
 
+/// How Gemma 4's text is cut before pieces are merged: no merge of its vocabulary goes over the end of a line
+/// (`LLAMA_VOCAB_PRE_TYPE_GEMMA4` in llama.cpp).
+const LINES: &str = "[^\\n]+|[\\n]+";
+
+/// The parts of what is merged, the first to be merged first.
+type Merges = Vec<(String, String)>;
+
 /// Has mistral.rs take these tokenisers (`patches/mistralrs-core/tokenizer.patch`).
 pub fn install() {
     // Set before, it is set to the same.
@@ -53,7 +60,17 @@ pub fn build(metadata: &HashMap<String, Value>) -> Result<Tokenizer> {
     let model = text(metadata, "tokenizer.ggml.model").unwrap_or_default();
     let mut tokenizer = match model {
         "gpt2" => byte_pairs(metadata, &tokens)?,
-        "llama" => sentence_piece(metadata, &tokens, &kinds)?,
+        "llama" => of_pieces(
+            metadata,
+            &tokens,
+            &kinds,
+            merges_of_scores(metadata, &tokens, &kinds)?,
+        )?,
+        "gemma4" => {
+            let mut tokenizer = of_pieces(metadata, &tokens, &kinds, merges(metadata)?)?;
+            tokenizer.with_pre_tokenizer(Some(isolated(LINES)?));
+            tokenizer
+        }
         other => bail!("its tokeniser, “{other}”, is not known to the engine"),
     };
     // What is for the engine alone is not part of a reply; what the publisher added is text.
@@ -77,17 +94,8 @@ fn byte_pairs(metadata: &HashMap<String, Value>, tokens: &[String]) -> Result<To
     let Some(way) = pre_tokenizer(name, architecture) else {
         bail!("its text is cut in a way that the engine does not know");
     };
-    let merges = texts(metadata, "tokenizer.ggml.merges")?.context("it has no merges")?;
-    let merges = merges
-        .iter()
-        .map(|merge| {
-            // A part may begin with a space where it is not one of GPT-2's letters for bytes.
-            let (one, other) = merge.split_once(' ').context("one of its merges is none")?;
-            Ok((one.to_owned(), other.to_owned()))
-        })
-        .collect::<Result<Vec<_>>>()?;
     let model = BPE::builder()
-        .vocab_and_merges(numbered(tokens), merges)
+        .vocab_and_merges(numbered(tokens), merges(metadata)?)
         .ignore_merges(way.ignore_merges)
         .build()
         .map_err(anyhow::Error::msg)?;
@@ -95,10 +103,7 @@ fn byte_pairs(metadata: &HashMap<String, Value>, tokens: &[String]) -> Result<To
     let bytes = ByteLevel::new(false, false, false);
     let mut steps: Vec<PreTokenizerWrapper> = Vec::new();
     for pattern in way.patterns {
-        let pattern = SplitPattern::Regex((*pattern).to_owned());
-        let split =
-            Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(anyhow::Error::msg)?;
-        steps.push(split.into());
+        steps.push(isolated(pattern)?.into());
     }
     steps.push(bytes.into());
     tokenizer
@@ -108,9 +113,26 @@ fn byte_pairs(metadata: &HashMap<String, Value>, tokens: &[String]) -> Result<To
     Ok(tokenizer)
 }
 
+/// What matches is a piece, and so is what lies between.
+fn isolated(pattern: &str) -> Result<Split> {
+    let pattern = SplitPattern::Regex(pattern.to_owned());
+    Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(anyhow::Error::msg)
+}
+
+/// The merges that a file lists.
+fn merges(metadata: &HashMap<String, Value>) -> Result<Merges> {
+    let merges = texts(metadata, "tokenizer.ggml.merges")?.context("it has no merges")?;
+    let parts = merges.iter().map(|merge| {
+        // A part may begin with a space where it is not one of GPT-2's letters for bytes.
+        let (one, other) = merge.split_once(' ').context("one of its merges is none")?;
+        Ok((one.to_owned(), other.to_owned()))
+    });
+    parts.collect()
+}
+
 /// SentencePiece joins the two neighbours whose joint piece has the highest score, which is what merges say once they are in
 /// that order.
-fn sentence_piece(metadata: &HashMap<String, Value>, tokens: &[String], kinds: &[i32]) -> Result<Tokenizer> {
+fn merges_of_scores(metadata: &HashMap<String, Value>, tokens: &[String], kinds: &[i32]) -> Result<Merges> {
     let scores = metadata
         .get("tokenizer.ggml.scores")
         .context("it has no scores")?
@@ -133,13 +155,22 @@ fn sentence_piece(metadata: &HashMap<String, Value>, tokens: &[String], kinds: &
         }
     }
     merges.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-    let merges = merges
+    let parts = merges
         .into_iter()
-        .map(|(_, _, _, one, other)| (one.to_owned(), other.to_owned()))
-        .collect();
+        .map(|(_, _, _, one, other)| (one.to_owned(), other.to_owned()));
+    Ok(parts.collect())
+}
+
+/// Pieces of text as it is but for its spaces, and bytes where there is no piece.
+fn of_pieces(
+    metadata: &HashMap<String, Value>,
+    tokens: &[String],
+    kinds: &[i32],
+    merges: Merges,
+) -> Result<Tokenizer> {
     let unknown = tokens.iter().zip(kinds).find(|(_, kind)| **kind == UNKNOWN);
     let mut model = BPE::builder()
-        .vocab_and_merges(vocabulary.clone(), merges)
+        .vocab_and_merges(numbered(tokens), merges)
         .byte_fallback(true)
         .fuse_unk(true);
     if let Some((unknown, _)) = unknown {
@@ -270,6 +301,28 @@ mod tests {
         compare("llama", &metadata, &golden["text"], &pieces["ids"]);
         metadata.insert("tokenizer.ggml.add_space_prefix".to_owned(), Value::Bool(false));
         compare("llama, bare", &metadata, &golden["text"], &pieces["bare"]);
+    }
+
+    /// Gemma 4 lists the merges that SentencePiece's scores stand for.
+    #[test]
+    fn listed_merges_join_as_scores_do() {
+        let golden = golden();
+        let pieces = &golden["sentencePiece"];
+        let mut metadata = metadata("gemma4", pieces);
+        let scores = pieces["scores"].as_array().unwrap().iter();
+        let scores = scores.map(|score| Value::F32(score.as_f64().unwrap() as f32));
+        metadata.insert("tokenizer.ggml.scores".to_owned(), Value::Array(scores.collect()));
+        metadata.insert("tokenizer.ggml.add_space_prefix".to_owned(), Value::Bool(false));
+        assert!(build(&metadata).is_err(), "it lists none");
+        let tokens = super::texts(&metadata, "tokenizer.ggml.tokens").unwrap().unwrap();
+        let kinds = metadata["tokenizer.ggml.token_type"].to_vec().unwrap();
+        let kinds: Vec<i32> = kinds.iter().map(|kind| kind.to_i32().unwrap()).collect();
+        let merges = merges_of_scores(&metadata, &tokens, &kinds).unwrap();
+        let merges = merges
+            .iter()
+            .map(|(one, other)| Value::String(format!("{one} {other}")));
+        metadata.insert("tokenizer.ggml.merges".to_owned(), Value::Array(merges.collect()));
+        compare("gemma4", &metadata, &golden["text"], &pieces["bare"]);
     }
 
     #[test]

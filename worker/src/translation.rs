@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 use hearth_engine::support::safetensors::Class;
+use hearth_gguf::Header;
 use mistralrs_core::{AdapterPaths, LocalModelPaths, NEXT_TOKENIZER};
 use mistralrs_quant::set_layer_source;
 use serde_json::{Value, json};
@@ -32,14 +33,14 @@ pub struct Translation {
 }
 
 impl Translation {
-    /// Hands a model's files to the next load of its class.
+    /// Hands a model's files, of which the header was read, to the next load of its class.
     ///
     /// # Errors
     /// When a number or a tensor that the class asks for is not in the files, or the folder cannot be written.
-    pub fn begin(files: &[PathBuf], class: Class) -> Result<Self> {
+    pub fn begin(files: &[PathBuf], header: &Header, class: Class) -> Result<Self> {
         let files = Files::open(files)?;
         let metadata = Metadata::new(files.metadata())?;
-        let config = config::of(&metadata, &files, class)?;
+        let config = config::of(header, &metadata, &files, class)?;
         let places = Places::of(&metadata)?;
         let translation = Self { folder: folder() };
         fs::create_dir_all(&translation.folder)?;

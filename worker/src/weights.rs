@@ -34,7 +34,7 @@ pub fn read(
     match checked {
         Checked::Gguf(header) => match header.architecture().and_then(support::class) {
             Some(class) => {
-                let translation = Translation::begin(&files, class)?;
+                let translation = Translation::begin(&files, header, class)?;
                 load(
                     &*class_loader(translation.folder(), class, &[])?,
                     translation.paths(),

@@ -75,6 +75,17 @@ struct PublishedShape {
     vocabulary: u64,
     trained_context: u64,
     experts: Option<PublishedExperts>,
+    /// What GGUF files of the architecture say besides, by its key.
+    #[serde(default)]
+    besides: BTreeMap<String, Besides>,
+}
+
+/// A number, or one for each layer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Besides {
+    Number(u64),
+    OfEachLayer(Vec<u64>),
 }
 
 /// Experts, as many of which are asked for each token.
@@ -131,6 +142,13 @@ impl Entry {
                 ("expert_feed_forward_length", experts.feed_forward),
             ];
             metadata.extend(numbers.map(|(name, number)| (key(name), Value::Unsigned(number))));
+        }
+        for (name, besides) in &of.besides {
+            let value = match besides {
+                Besides::Number(number) => Value::Unsigned(*number),
+                Besides::OfEachLayer(numbers) => Value::List(numbers.clone()),
+            };
+            metadata.insert(key(name), value);
         }
         metadata.insert(
             "general.architecture".to_owned(),

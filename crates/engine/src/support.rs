@@ -3,6 +3,7 @@
 //! The engine is mistral.rs 0.8.1 on candle 0.11.1, on the processor. Names of files below are those of
 //! mistralrs-core unless they say otherwise.
 
+pub mod gemma4;
 pub mod pre_tokenizers;
 pub mod safetensors;
 
@@ -14,7 +15,7 @@ use pre_tokenizers::pre_tokenizer;
 /// Architectures that load from GGUF and answer: those that mistral.rs reads (`pipeline/gguf.rs`) and those that the worker
 /// translates for the class of a family ([`TRANSLATED`]). Tests compare what each of them answers with transformers'
 /// (`worker/src/families.rs`).
-pub const ARCHITECTURES: [&str; 16] = [
+pub const ARCHITECTURES: [&str; 18] = [
     "llama",
     "mistral3",
     "phi3",
@@ -24,21 +25,24 @@ pub const ARCHITECTURES: [&str; 16] = [
     "starcoder2",
     "gemma2",
     "gemma3",
+    "gemma4",
     "smollm3",
     "glm4",
     "qwen35",
     "qwen35moe",
     "deepseek2",
     "granite",
+    "granitehybrid",
     "gpt-oss",
 ];
 
 /// Architectures whose GGUF files run as a class of transformers' (`worker/src/translation.rs`), each with the class. mistral.rs
 /// reads two of them as well: phi3, but neither the base of its positions nor how they are stretched, and starcoder2, but
 /// neither its window nor files whose output is the table of embeddings.
-pub const TRANSLATED: [(&str, &str); 11] = [
+pub const TRANSLATED: [(&str, &str); 13] = [
     ("gemma2", "Gemma2ForCausalLM"),
     ("gemma3", "Gemma3ForCausalLM"),
+    ("gemma4", "Gemma4ForConditionalGeneration"),
     ("smollm3", "SmolLM3ForCausalLM"),
     ("glm4", "Glm4ForCausalLM"),
     ("phi3", "Phi3ForCausalLM"),
@@ -46,6 +50,7 @@ pub const TRANSLATED: [(&str, &str); 11] = [
     ("qwen35moe", "Qwen3_5MoeForConditionalGeneration"),
     ("deepseek2", "DeepseekV2ForCausalLM"),
     ("granite", "GraniteMoeHybridForCausalLM"),
+    ("granitehybrid", "GraniteMoeHybridForCausalLM"),
     ("starcoder2", "Starcoder2ForCausalLM"),
     ("gpt-oss", "GptOssForCausalLM"),
 ];
@@ -165,8 +170,11 @@ pub fn check(header: &Header) -> Result<(), Unsupported> {
     if class(architecture).is_some() {
         layers(header, architecture)?;
     }
-    if architecture == "gpt-oss" {
-        gates(header)?;
+    match architecture {
+        "gemma4" => gemma4::check(header)?,
+        "granitehybrid" => states(header)?,
+        "gpt-oss" => gates(header)?,
+        _ => {}
     }
     positions(header, architecture)
 }
@@ -182,7 +190,7 @@ fn vocabulary(header: &Header, architecture: &str) -> Result<(), Unsupported> {
         return missing("tokenizer");
     };
     match header.text("tokenizer.ggml.model") {
-        Some("llama") => {}
+        Some("llama" | "gemma4") => {}
         Some("gpt2") => {
             let name = header.text("tokenizer.ggml.pre");
             if pre_tokenizer(name, architecture).is_none() {
@@ -228,6 +236,12 @@ fn numbers(header: &Header, architecture: &str) -> Result<(), Unsupported> {
         "llama" | "mistral3" => &["rope.dimension_count"],
         "phi3" | "glm4" => &["rope.dimension_count", "feed_forward_length"],
         "gemma2" | "gemma3" => &["attention.key_length", "feed_forward_length"],
+        "gemma4" => &[
+            "attention.key_length",
+            "attention.key_length_swa",
+            "attention.sliding_window",
+            "feed_forward_length",
+        ],
         "smollm3" | "granite" | "starcoder2" => &["feed_forward_length"],
         "deepseek2" => &[
             "attention.kv_lora_rank",
@@ -240,6 +254,14 @@ fn numbers(header: &Header, architecture: &str) -> Result<(), Unsupported> {
             "expert_count",
             "expert_used_count",
             "feed_forward_length",
+        ],
+        "granitehybrid" => &[
+            "feed_forward_length",
+            "ssm.conv_kernel",
+            "ssm.group_count",
+            "ssm.inner_size",
+            "ssm.state_size",
+            "ssm.time_step_rank",
         ],
         "qwen35" => &[
             "attention.key_length",
@@ -267,7 +289,12 @@ fn numbers(header: &Header, architecture: &str) -> Result<(), Unsupported> {
     };
     for key in everywhere.iter().chain(besides) {
         let key = format!("{architecture}.{key}");
-        if header.unsigned(&key).is_none_or(|number| number == 0) {
+        let number = match architecture {
+            // Of each layer, some of them.
+            "gemma4" | "granitehybrid" => header.metadata.get(&key).and_then(Value::largest),
+            _ => header.unsigned(&key),
+        };
+        if number.is_none_or(|number| number == 0) {
             let what = format!("usable number {key}");
             return Err(Unsupported::Missing { what });
         }
@@ -286,7 +313,7 @@ fn numbers(header: &Header, architecture: &str) -> Result<(), Unsupported> {
 }
 
 /// Tensors of a layer that take the hidden state, which is as wide as their rows are long.
-const TAKE: [&str; 14] = [
+const TAKE: [&str; 17] = [
     "attn_norm",
     "attn_q",
     "attn_k",
@@ -299,13 +326,17 @@ const TAKE: [&str; 14] = [
     "ffn_up",
     "ffn_gate_exps",
     "ffn_up_exps",
+    "ffn_gate_up_exps",
+    "inp_gate",
+    "ssm_in",
     "ffn_gate_shexp",
     "ffn_up_shexp",
 ];
 
 /// Those that give it, and have as many rows.
-const GIVE: [&str; 5] = [
+const GIVE: [&str; 6] = [
     "attn_output",
+    "proj",
     "ffn_down",
     "ffn_down_exps",
     "ffn_down_shexp",
@@ -362,6 +393,28 @@ fn layers(header: &Header, architecture: &str) -> Result<(), Unsupported> {
     Ok(())
 }
 
+/// Whether a file of Granite with states says which of its layers have attention, and states that the class makes room for.
+fn states(header: &Header) -> Result<(), Unsupported> {
+    let number = |key: &str| header.unsigned(&format!("granitehybrid.{key}")).unwrap_or(0);
+    let heads = header.list("granitehybrid.attention.head_count_kv");
+    let mut with_attention = heads.unwrap_or_default().iter().filter(|heads| **heads > 0);
+    let first = with_attention.next();
+    let alike = with_attention.all(|heads| Some(heads) == first);
+    if !alike || heads.is_none_or(|heads| heads.len() as u64 != number("block_count")) {
+        return misfit(
+            "it does not say which of its layers have attention, as the engine asks for it".to_owned(),
+        );
+    }
+    let inner = number("ssm.inner_size");
+    let of = |key: &str| number(key) > 0 && inner.is_multiple_of(number(key));
+    if !of("ssm.time_step_rank") || !of("embedding_length") || !of("ssm.group_count") {
+        return misfit(format!(
+            "its states, of {inner} numbers, do not fall into equal heads, which no model of its architecture has"
+        ));
+    }
+    Ok(())
+}
+
 /// gpt-oss' class has one matrix of what gates and what they let through, so that both must be quantised alike.
 fn gates(header: &Header) -> Result<(), Unsupported> {
     for gate in &header.tensors {
@@ -410,14 +463,18 @@ fn positions(header: &Header, architecture: &str) -> Result<(), Unsupported> {
     }
     if matches!(
         architecture,
-        "llama" | "mistral3" | "smollm3" | "granite" | "starcoder2"
+        "llama" | "mistral3" | "smollm3" | "granite" | "granitehybrid" | "starcoder2"
     ) && rotary != key_length
     {
         return misfit(format!(
             "{rotary} of the {key_length} numbers of a head carry the position; the engine needs all of them to"
         ));
     }
-    if matches!(architecture, "phi3" | "smollm3" | "granite" | "starcoder2") && key_length != default {
+    if matches!(
+        architecture,
+        "phi3" | "smollm3" | "granite" | "granitehybrid" | "starcoder2"
+    ) && key_length != default
+    {
         return misfit(format!(
             "its heads have {key_length} numbers; the engine needs them to have {default} for this architecture"
         ));

@@ -91,7 +91,7 @@ fn positions(shape: &Shape, context: u64) -> u64 {
     let tables = match shape.architecture.as_str() {
         "granitemoehybrid" => return shape.trained_context,
         // One for layers with a window and one for those without; one for short texts and one for long ones.
-        "gemma3" | "phi3" => 2,
+        "gemma3" | "gemma4" | "phi3" => 2,
         _ => 1,
     };
     product(&[shape.trained_context.min(context), tables])
@@ -109,7 +109,7 @@ struct Parts {
     matrices: u64,
     packed: u64,
     /// The table of embeddings as it is in the file (`worker/patches/mistralrs-core/embedding.patch`), where the output
-    /// does not share it.
+    /// does not share it, and that of rows for each layer.
     embeddings: u64,
     /// Norms and biases as 32-bit floats (`QRmsNorm::new` in `layers.rs`).
     vectors: u64,
@@ -132,10 +132,9 @@ impl Parts {
         Self {
             matrices: total(|one| one.loaded),
             packed: total(|one| one.packed),
-            embeddings: if is_shared(weights) {
-                0
-            } else {
-                weights.embedding_bytes
+            embeddings: match is_shared(weights) {
+                true => weights.per_layer_bytes,
+                false => weights.embedding_bytes.saturating_add(weights.per_layer_bytes),
             },
             vectors: product(&[weights.vector_weights, 4]),
             unstacking: weights.unstacking_bytes,

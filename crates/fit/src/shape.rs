@@ -4,6 +4,7 @@ mod checkpoint;
 mod dimensions;
 mod estimated;
 mod exact;
+mod kept;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Reason, product};
 pub(crate) use dimensions::Dimensions;
 pub(crate) use estimated::Mix;
+pub use kept::{Kept, WindowHeads};
 
 /// A model, without its numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,87 +54,18 @@ pub struct Shape {
     pub experts: Option<Experts>,
     /// What layers keep of the tokens that they have read.
     pub kept: Kept,
+    /// The heads of layers that see a window, where they are others than those above.
+    #[serde(default)]
+    pub window_heads: Option<WindowHeads>,
+    /// Numbers that a token brings for all layers together, out of a table of their own; 0 but for Gemma's small models.
+    #[serde(default)]
+    pub per_layer_inputs: u64,
     /// What the weights take.
     pub weights: Weights,
     /// The weights were inferred from the file's size.
     pub estimated: bool,
     /// [`Header::vocabulary_hash`].
     pub vocabulary_hash: Option<[u8; 32]>,
-}
-
-/// What layers keep of the tokens that they have read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Kept {
-    /// Layers that keep keys and values of all tokens.
-    pub all: u64,
-    /// Layers that keep those of the last `window` tokens.
-    pub windowed: u64,
-    /// How many those are.
-    pub window: u64,
-    /// Numbers of 32 bits in the states of all other layers, which do not grow.
-    #[serde(default)]
-    pub state_numbers: u64,
-}
-
-impl Kept {
-    /// All layers keep everything.
-    pub(crate) fn everything(layers: u64) -> Self {
-        Self {
-            all: layers,
-            windowed: 0,
-            window: 0,
-            state_numbers: 0,
-        }
-    }
-
-    /// As the class of a family has it (`models/gemma2.rs`, `models/gpt_oss.rs`, `vision_models/gemma3/text.rs`,
-    /// `models/phi3.rs`, `vision_models/qwen3_5/text.rs`): `every` is how often a layer sees all tokens, where that is told.
-    pub(crate) fn of(family: &str, layers: u64, window: Option<u64>, every: Option<u64>) -> Self {
-        let each = |every: u64| layers / every.max(1);
-        match (family, window) {
-            ("gemma2", Some(window)) => Self::windows(layers, each(2), window),
-            ("gpt_oss" | "gpt-oss", Some(window)) => Self::windows(layers, each(2), window),
-            ("gemma3", Some(window)) => Self::windows(layers, each(every.unwrap_or(6)), window),
-            ("phi3", Some(window)) => Self::windows(layers, 0, window),
-            ("qwen35" | "qwen35moe" | "qwen3_5" | "qwen3_5_moe", _) => {
-                Self::everything(each(every.unwrap_or(4)))
-            }
-            _ => Self::everything(layers),
-        }
-    }
-
-    fn windows(layers: u64, all: u64, window: u64) -> Self {
-        Self {
-            all,
-            windowed: layers.saturating_sub(all),
-            window,
-            state_numbers: 0,
-        }
-    }
-
-    /// With states of so many numbers in each layer of `layers` that keeps nothing of single tokens.
-    pub(crate) fn and_states(self, layers: u64, numbers: u64) -> Self {
-        let others = layers.saturating_sub(self.all).saturating_sub(self.windowed);
-        Self {
-            state_numbers: product(&[others, numbers]),
-            ..self
-        }
-    }
-
-    /// Tokens that the layers look at together when the last of `context` is read.
-    pub(crate) fn seen(&self, context: u64) -> u64 {
-        let windows = product(&[self.windowed, self.window.min(context)]);
-        product(&[self.all, context]).saturating_add(windows)
-    }
-
-    /// Tokens that the layers have room for together when the cache is made for `context`: a window keeps some before it, to go
-    /// back to, and moves to the front now and then (`worker/patches/mistralrs-core/window.patch`).
-    pub(crate) fn room(&self, context: u64) -> u64 {
-        const BEFORE_AND_BEHIND: u64 = 64 + 512;
-        let room = self.window.saturating_add(BEFORE_AND_BEHIND).min(context);
-        product(&[self.all, context]).saturating_add(product(&[self.windowed, room]))
-    }
 }
 
 /// Numbers of a layer's state in Qwen 3.5's linear attention: a matrix for each head of values, and the last inputs of a
@@ -164,6 +97,9 @@ pub struct Weights {
     pub embedding_bytes: u64,
     /// The table is the output as well: [`Role::Output`] counts it once more.
     pub tied: bool,
+    /// Bytes that the table of [`Shape::per_layer_inputs`] is held in. A token takes one row of it.
+    #[serde(default)]
+    pub per_layer_bytes: u64,
     /// Numbers of norms and biases.
     pub vector_weights: u64,
     /// Bytes that taking one layer's experts apart takes, for a file that holds them in one tensor, or that weights wait in to
@@ -212,6 +148,39 @@ pub enum Role {
 }
 
 impl Shape {
+    /// Numbers of keys and values that there is room for when the cache is made for `context` tokens.
+    pub(crate) fn cache_numbers(&self, context: u64) -> u64 {
+        let lengths = self.key_length.saturating_add(self.value_length);
+        let (kv_heads, window_lengths) = match self.window_heads {
+            Some(heads) => (heads.kv_heads, heads.length.saturating_mul(2)),
+            None => (self.kv_heads, lengths),
+        };
+        product(&[self.kept.all, context, self.kv_heads, lengths]).saturating_add(product(&[
+            self.kept.window_room(context),
+            kv_heads,
+            window_lengths,
+        ]))
+    }
+
+    /// Numbers of keys and values that the last of `context` tokens looks at, once for each head of queries.
+    pub(crate) fn queried_numbers(&self, context: u64) -> f64 {
+        self.seen_numbers(context, self.heads, self.heads)
+    }
+
+    /// The same, once for each head of keys and values.
+    pub(crate) fn read_numbers(&self, context: u64) -> f64 {
+        let of_windows = self.window_heads.map_or(self.kv_heads, |heads| heads.kv_heads);
+        self.seen_numbers(context, self.kv_heads, of_windows)
+    }
+
+    fn seen_numbers(&self, context: u64, heads: u64, heads_of_windows: u64) -> f64 {
+        let lengths = (self.key_length as f64, self.value_length as f64);
+        let length = self.window_heads.map(|heads| heads.length as f64);
+        let all = self.kept.seen_whole(context) as f64 * heads as f64 * (lengths.0 + lengths.1);
+        let window_lengths = length.map_or(lengths.0 + lengths.1, |length| 2.0 * length);
+        all + self.kept.seen_in_windows(context) as f64 * heads_of_windows as f64 * window_lengths
+    }
+
     /// Whether a prompt is read in one piece: keys that are turned by how long the text is hold for that text alone
     /// (`Kind::Whole` in `worker/src/reader.rs`).
     pub(crate) fn reads_whole(&self) -> bool {

@@ -63,8 +63,8 @@ pub(crate) fn decode_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, co
         .iter()
         .map(|one| reading_seconds(one, level, speeds) * share(one, shape.experts))
         .sum();
-    let keys = attention(shape, shape.kv_heads, context) / speeds.key_numbers_per_second;
-    let queries = attention(shape, shape.heads, context) / speeds.attention_numbers_per_second;
+    let keys = shape.read_numbers(context) / speeds.key_numbers_per_second;
+    let queries = shape.queried_numbers(context) / speeds.attention_numbers_per_second;
     let states = shape.kept.state_numbers as f64 * 4.0 * 2.0 / speeds.read_bytes_per_second;
     // Three of a layer's seven products are as many for each expert.
     let products = 1.0 + 3.0 / 7.0 * (asked(shape) - 1.0);
@@ -105,18 +105,12 @@ pub(crate) fn prompt_seconds(level: CpuLevel, speeds: &Speeds, shape: &Shape, to
         })
         .sum();
     // A token attends to those before it: half of the prompt on average.
-    let looked_at = attention(shape, shape.heads, tokens as u64) / 2.0;
+    let looked_at = shape.queried_numbers(tokens as u64) / 2.0;
     let states = shape.kept.state_numbers as f64 * STATE_COST;
     let activations = shape.layers as f64 * activations(shape);
     let between =
         activations / speeds.prompt_numbers_per_second + shape.layers as f64 * speeds.layer_seconds / tokens;
     (weights + (looked_at + states) / speeds.prompt_attention_per_second + between) / REACHED
-}
-
-/// Numbers of keys and values of so many heads that the last of `context` tokens looks at.
-fn attention(shape: &Shape, heads: u64, context: u64) -> f64 {
-    let seen = shape.kept.seen(context) as f64;
-    seen * heads as f64 * (shape.key_length as f64 + shape.value_length as f64)
 }
 
 /// Numbers of a layer's states, of one token. Of several experts each has its own, and what each gives is weighed.

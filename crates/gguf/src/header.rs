@@ -13,7 +13,7 @@ use crate::{GgufError, Parser, Progress, TensorType};
 /// Bytes asked of a file at a time: most headers are a few of these.
 const CHUNK: usize = 256 << 10;
 
-/// A metadata value. Arrays are not kept, only their length.
+/// A metadata value. Of most arrays only the length is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// Any of the integer types that is not negative, and booleans as 0 or 1.
@@ -26,6 +26,19 @@ pub enum Value {
     Text(String),
     /// An array of so many entries.
     Array(u64),
+    /// A short array of integers that are not negative, or of booleans as 0 or 1: what is said of each layer.
+    List(Vec<u64>),
+}
+
+impl Value {
+    /// A whole number of at least 0, or the largest of a list: of what is said of each layer, the most.
+    pub fn largest(&self) -> Option<u64> {
+        match self {
+            Self::Unsigned(number) => Some(*number),
+            Self::List(numbers) => numbers.iter().copied().max(),
+            _ => None,
+        }
+    }
 }
 
 /// One tensor of the file.
@@ -59,7 +72,7 @@ impl Tensor {
 /// What a GGUF file says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Header {
-    /// Metadata by key, arrays by length only.
+    /// Metadata by key, most arrays by length only.
     pub metadata: BTreeMap<String, Value>,
     /// The tensors, in file order.
     pub tensors: Vec<Tensor>,
@@ -143,6 +156,14 @@ impl Header {
     pub fn unsigned(&self, key: &str) -> Option<u64> {
         match self.metadata.get(key) {
             Some(Value::Unsigned(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// A short array of whole numbers of at least 0, or of booleans as 0 or 1.
+    pub fn list(&self, key: &str) -> Option<&[u64]> {
+        match self.metadata.get(key) {
+            Some(Value::List(numbers)) => Some(numbers),
             _ => None,
         }
     }

@@ -7,13 +7,15 @@ pub const MOST_TENSORS: u64 = 100_000;
 pub const MOST_KEYS: u64 = 10_000;
 /// Entries of one array: vocabularies end near 300,000, their merges near 600,000.
 pub const LONGEST_ARRAY: u64 = 4_000_000;
+/// Entries of an array of integers that is kept. Those that say something of each layer end near 130.
+pub const LONGEST_LIST: u64 = 1024;
 /// ggml's `GGML_MAX_DIMS` is 4.
 pub const MOST_DIMENSIONS: u64 = 4;
 /// Bytes of one text. Chat templates reach some 100 kB; an embedded `tokenizer.json` would be beyond.
 pub const LONGEST_TEXT: u64 = 4 << 20;
 /// Bytes of a key or a tensor's name: the format's own limit for keys. Tensor names end at 64.
 pub const LONGEST_NAME: u64 = 65_535;
-/// Bytes of all keys, texts and names together, as they are kept.
+/// Bytes of all keys, texts, names and lists together, as they are kept.
 pub const MOST_TEXT: u64 = 32 << 20;
 /// Bytes of a whole header: those of large vocabularies reach 20 MB.
 pub const LONGEST_HEADER: u64 = 256 << 20;

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use self::step::Step;
 use crate::limits::{
-    LONGEST_ARRAY, LONGEST_HEADER, LONGEST_NAME, LONGEST_TEXT, MOST_DIMENSIONS, MOST_KEYS, MOST_TENSORS,
-    MOST_TEXT, limited, quoted,
+    LONGEST_ARRAY, LONGEST_HEADER, LONGEST_LIST, LONGEST_NAME, LONGEST_TEXT, MOST_DIMENSIONS, MOST_KEYS,
+    MOST_TENSORS, MOST_TEXT, limited, quoted,
 };
 use crate::vocabulary::{TOKENS, TokenHash};
 use crate::{GgufError, Header, Tensor, TensorType, Value};
@@ -29,8 +29,8 @@ pub enum Progress {
     Done(Header),
 }
 
-/// Reads a header as its bytes arrive. What has been pushed is not kept, but for the text, number or tensor entry that
-/// the last push ended in: arrays pass through. All that it keeps stays below 64 MiB, whatever the bytes.
+/// Reads a header as its bytes arrive. What has been pushed is not kept, but for the text, number, list or tensor entry that
+/// the last push ended in: long arrays pass through. All that it keeps stays below 64 MiB, whatever the bytes.
 #[derive(Default)]
 pub struct Parser {
     step: Step,
@@ -43,7 +43,7 @@ pub struct Parser {
     /// Keys and tensors after the current one.
     keys_left: u64,
     tensors_left: u64,
-    /// Bytes of the texts that are kept.
+    /// Bytes of the texts and lists that are kept.
     kept: u64,
     metadata: BTreeMap<String, Value>,
     tensors: Vec<Tensor>,
@@ -69,7 +69,7 @@ impl Parser {
         progress
     }
 
-    /// The metadata that has been read, arrays by length only. Files put `general.*` and the architecture's own keys
+    /// The metadata that has been read, most arrays by length only. Files put `general.*` and the architecture's own keys
     /// first, so that these are here long before the vocabulary is through.
     pub fn metadata_so_far(&self) -> &BTreeMap<String, Value> {
         &self.metadata
@@ -183,6 +183,10 @@ impl Parser {
                 let (kind, count) = item.split_at(4);
                 self.begin_array(number(kind), number(count))?;
             }
+            Step::List { kind, .. } => {
+                let list = self.list(kind, item)?;
+                self.insert(list)?;
+            }
             Step::EntryLength { left } => {
                 let length = number(item);
                 if length > LONGEST_TEXT {
@@ -233,6 +237,11 @@ impl Parser {
                     left: 0,
                     texts: count,
                 }
+            }
+            (_, Some(width)) if is_integer(kind) && count <= LONGEST_LIST => {
+                let width = count * width;
+                self.step = Step::List { kind, width };
+                return Ok(());
             }
             (_, Some(width)) => Step::Pass {
                 left: count * width,
@@ -299,14 +308,34 @@ impl Parser {
         });
     }
 
+    /// The integers of an array, or their number alone where one of them is negative.
+    fn list(&mut self, kind: u64, item: &[u8]) -> Result<Value, GgufError> {
+        let width = width_of(kind).unwrap_or(1) as usize;
+        let numbers: Option<Vec<u64>> = item
+            .chunks_exact(width)
+            .map(|item| match value(kind, item) {
+                Value::Unsigned(number) => Some(number),
+                _ => None,
+            })
+            .collect();
+        let Some(numbers) = numbers else {
+            return Ok(Value::Array((item.len() / width) as u64));
+        };
+        self.keeps(8 * numbers.len())?;
+        Ok(Value::List(numbers))
+    }
+
+    /// Counts bytes that are kept.
+    fn keeps(&mut self, bytes: usize) -> Result<(), GgufError> {
+        let all = self.kept + bytes as u64;
+        self.kept = limited(all, MOST_TEXT, "bytes of names, texts and lists")?;
+        Ok(())
+    }
+
     /// A text to keep. Bytes that are not UTF-8 are replaced: a name is shown, never trusted.
     fn text(&mut self, bytes: &[u8]) -> Result<String, GgufError> {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        self.kept = limited(
-            self.kept + text.len() as u64,
-            MOST_TEXT,
-            "bytes of names and texts",
-        )?;
+        self.keeps(text.len())?;
         Ok(text)
     }
 
@@ -344,6 +373,11 @@ fn width_of(kind: u64) -> Option<u64> {
         10..=12 => Some(8),
         _ => None,
     }
+}
+
+/// Whether numbers of this type are integers, or booleans.
+fn is_integer(kind: u64) -> bool {
+    !matches!(kind, 6 | 12)
 }
 
 /// A little-endian number of up to eight bytes.

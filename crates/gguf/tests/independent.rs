@@ -35,8 +35,25 @@ fn ours(value: &MetadataValue) -> Value {
         MetadataValue::F32(n) => Value::Float((*n).into()),
         MetadataValue::F64(n) => Value::Float(*n),
         MetadataValue::String(text) => Value::Text(text.clone()),
-        MetadataValue::Array(array) => Value::Array(array.length),
+        MetadataValue::Array(array) => list(array).unwrap_or(Value::Array(array.length)),
     }
+}
+
+/// The integers of a short array without negative ones.
+fn list(array: &MetadataArray) -> Option<Value> {
+    let is_list = !matches!(
+        array.element_type,
+        GGUFValueType::F32 | GGUFValueType::F64 | GGUFValueType::String
+    );
+    if !is_list || array.length > 1024 {
+        return None;
+    }
+    let number = |value| match ours(value) {
+        Value::Unsigned(number) => Some(number),
+        _ => None,
+    };
+    let numbers: Option<Vec<u64>> = array.values.iter().map(number).collect();
+    numbers.map(Value::List)
 }
 
 fn metadata_of(metadata: &Metadata) -> BTreeMap<String, Value> {
@@ -122,6 +139,8 @@ fn every_kind_of_value_and_of_tensor_is_read_as_it_was_written() {
         MetadataValue::I64(i64::MIN),
         MetadataValue::F64(6.022e23),
         array(GGUFValueType::U8, vec![MetadataValue::U8(1); 1000]),
+        array(GGUFValueType::U8, vec![MetadataValue::U8(1); 2000]),
+        array(GGUFValueType::U32, Vec::new()),
         array(GGUFValueType::I16, vec![MetadataValue::I16(-1); 5]),
         array(GGUFValueType::Bool, vec![MetadataValue::Bool(false); 3]),
         array(GGUFValueType::F64, vec![MetadataValue::F64(0.5); 9]),

@@ -33,9 +33,20 @@ fn any_value() -> impl Strategy<Value = (Value, hearth_gguf::Value)> {
         ".{0,40}".prop_map(|text| (Value::Text(text.clone()), Read::Text(text))),
         prop::collection::vec(".{0,12}", 0..30)
             .prop_map(|texts| (Value::Texts(texts.clone()), Read::Array(texts.len() as u64))),
-        prop::collection::vec(any::<i32>(), 0..200)
-            .prop_map(|numbers| (Value::I32s(numbers.clone()), Read::Array(numbers.len() as u64))),
+        prop::collection::vec(any::<i32>(), 0..200).prop_map(of_integers),
+        prop::collection::vec(0..i32::MAX, 0..1200).prop_map(of_integers),
     ]
+}
+
+/// Short lists without negative numbers are kept.
+fn of_integers(numbers: Vec<i32>) -> (Value, hearth_gguf::Value) {
+    let kept: Option<Vec<u64>> = numbers.iter().map(|&n| u64::try_from(n).ok()).collect();
+    let length = numbers.len() as u64;
+    let read = kept.filter(|_| length <= 1024).map(hearth_gguf::Value::List);
+    (
+        Value::I32s(numbers),
+        read.unwrap_or(hearth_gguf::Value::Array(length)),
+    )
 }
 
 type Metadata = BTreeMap<String, (Value, hearth_gguf::Value)>;

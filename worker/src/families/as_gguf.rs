@@ -61,9 +61,17 @@ fn text(config: &Value) -> Value {
 
 /// llama.cpp keeps vectors, convolutions and what chooses experts as plain numbers.
 fn kind_of(name: &str, tensor: &Tensor, kind: GgmlDType) -> GgmlDType {
-    let is_plain = ["conv1d", "ffn_gate_inp", "ssm_alpha", "ssm_beta"]
-        .iter()
-        .any(|part| name.contains(part));
+    let is_plain = [
+        "conv1d",
+        "ffn_gate_inp",
+        "ssm_alpha",
+        "ssm_beta",
+        "ssm_a",
+        "ssm_d",
+        "ssm_norm",
+    ]
+    .iter()
+    .any(|part| name.contains(part));
     match tensor.rank() > 1 && !is_plain && !name.ends_with(".bias") {
         true => kind,
         false => GgmlDType::F32,
@@ -73,7 +81,7 @@ fn kind_of(name: &str, tensor: &Tensor, kind: GgmlDType) -> GgmlDType {
 /// Tensors of what frequencies are divided by.
 fn frequencies(config: &Value) -> Vec<(&'static str, Vec<f32>)> {
     let mut tensors = Vec::new();
-    if let Some(divisors) = divisors(config) {
+    if let Some(divisors) = divisors(config).or_else(|| turned(config)) {
         tensors.push(("rope_freqs.weight", divisors));
     }
     for (key, name) in [
@@ -110,4 +118,16 @@ fn divisors(config: &Value) -> Option<Vec<f32>> {
         (1.0 / ((1.0 - smooth) / factor + smooth)) as f32
     };
     Some((0..length / 2).map(divisor).collect())
+}
+
+/// How Gemma 4's full layers turn the first of their pairs alone: the others are divided by next to infinity.
+fn turned(config: &Value) -> Option<Vec<f32>> {
+    let share = config["rope_parameters"]["full_attention"]["partial_rotary_factor"].as_f64()?;
+    let pairs = config["global_head_dim"].as_u64()? / 2;
+    let turned = (share * pairs as f64) as u64;
+    Some(
+        (0..pairs)
+            .map(|pair| if pair < turned { 1.0 } else { 1e30 })
+            .collect(),
+    )
 }

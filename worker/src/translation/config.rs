@@ -3,7 +3,9 @@
 
 use anyhow::{Result, bail};
 use hearth_attention::rope::positions;
+use hearth_engine::support::gemma4::Layers;
 use hearth_engine::support::safetensors::Class;
+use hearth_gguf::Header;
 use serde_json::{Value, json};
 
 use super::files::Files;
@@ -13,23 +15,25 @@ use super::metadata::Metadata;
 ///
 /// # Errors
 /// When the file does not say what there is no default for.
-pub fn of(metadata: &Metadata, files: &Files, class: Class) -> Result<Value> {
+pub fn of(header: &Header, metadata: &Metadata, files: &Files, class: Class) -> Result<Value> {
     let mut config = common(metadata, files)?;
     let more = match metadata.architecture {
         "gemma2" => gemma2(metadata)?,
         "gemma3" => gemma3(metadata)?,
+        "gemma4" => gemma4(header, metadata, files)?,
         "smollm3" => json!({ "no_rope_layer_interval": 4 }),
         "glm4" => json!({ "partial_rotary_factor": rotary_share(metadata)? }),
         "phi3" => phi3(metadata, files)?,
         "deepseek2" => deepseek2(metadata)?,
         "granite" => granite(metadata)?,
+        "granitehybrid" => granite_hybrid(metadata, files)?,
         "qwen35" | "qwen35moe" => qwen35(metadata)?,
         "starcoder2" => starcoder2(metadata),
         "gpt-oss" => gpt_oss(metadata)?,
         other => bail!("its architecture, “{other}”, is not known to the engine"),
     };
     extend(&mut config, more);
-    if class.family.starts_with("qwen3_5") {
+    if ["qwen3_5", "qwen3_5_moe", "gemma4"].contains(&class.family) {
         config = blind(config);
     }
     extend(&mut config, json!({ "architectures": [class.name] }));
@@ -52,7 +56,7 @@ fn common(metadata: &Metadata, files: &Files) -> Result<Value> {
     let guessing = metadata.number("nextn_predict_layers").unwrap_or(0);
     let heads = metadata.needed("attention.head_count")?;
     let activation = match metadata.architecture {
-        "gemma2" | "gemma3" | "starcoder2" => "gelu_pytorch_tanh",
+        "gemma2" | "gemma3" | "gemma4" | "starcoder2" => "gelu_pytorch_tanh",
         _ => "silu",
     };
     Ok(json!({
@@ -65,7 +69,7 @@ fn common(metadata: &Metadata, files: &Files) -> Result<Value> {
         "max_position_embeddings": metadata.needed("context_length")?,
         "num_attention_heads": heads,
         "num_hidden_layers": layers.saturating_sub(guessing),
-        "num_key_value_heads": metadata.number("attention.head_count_kv").unwrap_or(heads),
+        "num_key_value_heads": metadata.most("attention.head_count_kv").unwrap_or(heads),
         "rms_norm_eps": metadata.float("attention.layer_norm_rms_epsilon").unwrap_or(1e-6),
         "rope_theta": metadata.float("rope.freq_base").unwrap_or(10_000.0),
         // The output is handed out as a layer, whichever tensor it is.
@@ -127,6 +131,48 @@ fn gemma3(metadata: &Metadata) -> Result<Value> {
         "rope_theta": metadata.float("rope.freq_base").unwrap_or(1_000_000.0),
         "sliding_window": window.unwrap_or(1),
         "sliding_window_pattern": pattern.max(1),
+    }))
+}
+
+fn gemma4(header: &Header, metadata: &Metadata, files: &Files) -> Result<Value> {
+    let layers = Layers::of(&header.metadata)?;
+    let kinds = layers.sliding.iter().map(|is_sliding| match is_sliding {
+        true => "sliding_attention",
+        false => "full_attention",
+    });
+    let global = metadata.needed("attention.key_length")?;
+    // The positions of the layers that see all are turned as far as they are not divided by next to infinity.
+    let divisors: Vec<f32> = files.numbers("rope_freqs.weight")?.flatten_all()?.to_vec1()?;
+    let turned = divisors.iter().take_while(|divisor| **divisor < 2.0).count();
+    let first = layers.sliding.iter().position(|is_sliding| !is_sliding);
+    let has_values = first.is_none_or(|layer| files.has(&format!("blk.{layer}.attn_v.weight")));
+    let table = files.shape("per_layer_token_embd.weight");
+    let experts = metadata.number("expert_count").filter(|count| *count > 0);
+    Ok(json!({
+        "attention_k_eq_v": !has_values,
+        "enable_moe_block": experts.is_some(),
+        "expert_intermediate_size": metadata.number("expert_feed_forward_length"),
+        "final_logit_softcapping": metadata.float("final_logit_softcapping"),
+        "global_head_dim": global,
+        "head_dim": metadata.needed("attention.key_length_swa")?,
+        "hidden_size_per_layer_input": table.and(metadata.number("embedding_length_per_layer_input")),
+        "intermediate_size": layers.feed_forward,
+        "layer_types": kinds.collect::<Vec<_>>(),
+        "num_experts": experts,
+        "num_global_key_value_heads": layers.global_kv_heads,
+        "num_key_value_heads": layers.kv_heads,
+        "num_kv_shared_layers": layers.shared,
+        "rope_parameters": {
+            "full_attention": {
+                "partial_rotary_factor": 2.0 * turned as f64 / global as f64,
+                "rope_theta": metadata.float("rope.freq_base").unwrap_or(1_000_000.0),
+            },
+            "sliding_attention": { "rope_theta": metadata.float("rope.freq_base_swa").unwrap_or(10_000.0) },
+        },
+        "sliding_window": metadata.needed("attention.sliding_window")?,
+        "top_k_experts": metadata.number("expert_used_count"),
+        "use_double_wide_mlp": layers.is_double_wide,
+        "vocab_size_per_layer_input": table.and_then(|shape| shape.first()),
     }))
 }
 
@@ -224,6 +270,41 @@ fn granite(metadata: &Metadata) -> Result<Value> {
     }))
 }
 
+/// With states in most layers: those that the file gives no heads of keys and values. All layers have a feed-forward part, of
+/// which all tokens make use; where there are experts besides, its tensors are called after that.
+fn granite_hybrid(metadata: &Metadata, files: &Files) -> Result<Value> {
+    let Some(heads) = metadata.numbers("attention.head_count_kv") else {
+        bail!("it does not say which of its layers have attention");
+    };
+    let kinds = heads.iter().map(|heads| match heads {
+        0 => "mamba",
+        _ => "attention",
+    });
+    let shared = ["blk.0.ffn_gate_shexp.weight", "blk.0.ffn_gate.weight"];
+    let shared = shared.iter().find_map(|name| files.shape(name)?.first());
+    let experts = metadata.number("expert_count").unwrap_or(0);
+    let states = metadata.needed("ssm.time_step_rank")?;
+    let inner = metadata.needed("ssm.inner_size")?;
+    let mut config = granite(metadata)?;
+    extend(
+        &mut config,
+        json!({
+            "layer_types": kinds.collect::<Vec<_>>(),
+            "mamba_conv_bias": files.tensors().any(|name| name.ends_with(".ssm_conv1d.bias")),
+            "mamba_d_conv": metadata.needed("ssm.conv_kernel")?,
+            "mamba_d_head": inner / states,
+            "mamba_d_state": metadata.needed("ssm.state_size")?,
+            "mamba_expand": inner / metadata.needed("embedding_length")?,
+            "mamba_n_groups": metadata.needed("ssm.group_count")?,
+            "mamba_n_heads": states,
+            "num_experts_per_tok": metadata.number("expert_used_count").unwrap_or(0),
+            "num_local_experts": experts,
+            "shared_intermediate_size": shared,
+        }),
+    );
+    Ok(config)
+}
+
 fn qwen35(metadata: &Metadata) -> Result<Value> {
     let values = metadata.needed("ssm.time_step_rank")?;
     let sections = metadata.numbers("rope.dimension_sections").unwrap_or_default();
@@ -310,7 +391,10 @@ fn blind(text: Value) -> Value {
             "num_heads": 1,
             "num_position_embeddings": 1,
             "out_hidden_size": 4,
+            "head_dim": 4,
+            "num_hidden_layers": 0,
             "patch_size": 1,
+            "position_embedding_size": 1,
             "spatial_merge_size": 1,
             "temporal_patch_size": 2,
         },

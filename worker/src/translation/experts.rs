@@ -1,5 +1,6 @@
 //! The experts of a layer as a class multiplies with them: for gpt-oss gates and what they let through in one matrix, row by row
-//! in turn, and a bias for each expert. Files hold both apart (llama.cpp's `conversion/gpt_oss.py`).
+//! in turn, and a bias for each expert. Files hold both apart (llama.cpp's `conversion/gpt_oss.py`). Other classes have them apart,
+//! and some files both in one.
 
 use std::sync::Arc;
 
@@ -23,6 +24,13 @@ pub fn layer(
     device: &Device,
 ) -> Result<Arc<dyn QuantMethod>> {
     let [count, rows, columns] = shape;
+    if let [name] = names
+        && let Some((both, half)) = half(files, name)
+    {
+        let q_weight = half_of_each(files, &both, half, shape, device)?;
+        let product = Product::Gguf(GgufMatMul::new(QuantMethodConfig::Gguf { q_weight, b: None })?);
+        return Ok(Arc::new(Layer { product, bias: None }));
+    }
     let weights: Vec<String> = names.iter().map(|name| format!("{name}.weight")).collect();
     let part = [count, rows / names.len(), columns];
     for name in &weights {
@@ -50,6 +58,35 @@ pub fn layer(
         scales: Tensor::from_vec(scales, (count, rows, columns / BLOCK), device)?,
         bias,
     })?))
+}
+
+/// The tensor that has gates above what they let through, and which half of each expert's rows is asked for, where a file has
+/// both in one.
+fn half(files: &Files, name: &str) -> Option<(String, usize)> {
+    let (layer, half) = match name.strip_suffix(".ffn_gate_exps") {
+        Some(layer) => (layer, 0),
+        None => (name.strip_suffix(".ffn_up_exps")?, 1),
+    };
+    let both = format!("{layer}.ffn_gate_up_exps.weight");
+    (!files.has(&format!("{name}.weight")) && files.has(&both)).then_some((both, half))
+}
+
+fn half_of_each(
+    files: &Files,
+    name: &str,
+    half: usize,
+    shape: [usize; 3],
+    device: &Device,
+) -> Result<Arc<QTensor>> {
+    let [count, rows, columns] = shape;
+    check(name, files.shape(name), &[count, 2 * rows, columns])?;
+    let kind = files.kind(name)?;
+    let bytes = rows * columns / kind.block_size() * kind.type_size();
+    let mut halves = vec![0; count * bytes];
+    for (expert, to) in halves.chunks_mut(bytes).enumerate() {
+        files.read_bytes(name, (2 * expert + half) * bytes, to)?;
+    }
+    of_bytes(&halves, kind, &shape, device).map(Arc::new)
 }
 
 /// The biases of all experts, `(experts, rows)`.

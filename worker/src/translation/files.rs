@@ -84,6 +84,11 @@ impl Files {
         &self.metadata
     }
 
+    /// The names of all tensors.
+    pub fn tensors(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
     /// Whether there is a tensor of this name.
     pub fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
@@ -97,6 +102,14 @@ impl Files {
     /// Whether a tensor has numbers of four bits that share powers of two, which candle does not know.
     pub fn is_mxfp4(&self, name: &str) -> bool {
         self.tensors.get(name).is_some_and(|place| place.kind == "MXFP4")
+    }
+
+    /// The kind of a tensor's numbers.
+    ///
+    /// # Errors
+    /// When it is not there, or of a kind that candle does not know.
+    pub fn kind(&self, name: &str) -> candle_core::Result<GgmlDType> {
+        kind(&self.place(name)?.1.kind)
     }
 
     fn place(&self, name: &str) -> candle_core::Result<(&Part, &Place)> {

@@ -68,6 +68,11 @@ impl<'a> Metadata<'a> {
         numbers.iter().map(whole).collect()
     }
 
+    /// A whole number, or the largest of those that are told of each layer.
+    pub fn most(&self, key: &str) -> Option<usize> {
+        self.number(key).or_else(|| self.numbers(key)?.into_iter().max())
+    }
+
     /// Text that is not of the architecture.
     pub fn global_text(&self, key: &str) -> Option<&'a str> {
         self.values.get(key).and_then(text)

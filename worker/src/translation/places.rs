@@ -33,6 +33,27 @@ const GRANITE: Names = &[
     ("post_attention_layernorm", "ffn_norm"),
 ];
 
+/// Granite with states: whose feed-forward part is one expert of many, the one that all share.
+const GRANITE_HYBRID: Names = &[
+    (JOINED, "ffn_gate_shexp"),
+    ("shared_mlp.output_linear", "ffn_down_shexp"),
+    ("block_sparse_moe.router.layer", "ffn_gate_inp"),
+    ("block_sparse_moe.gate_proj", "ffn_gate_exps"),
+    ("block_sparse_moe.up_proj", "ffn_up_exps"),
+    ("block_sparse_moe.down_proj", "ffn_down_exps"),
+    ("post_attention_layernorm", "ffn_norm"),
+];
+
+const MAMBA: Names = &[
+    ("mamba.in_proj", "ssm_in"),
+    ("mamba.out_proj", "ssm_out"),
+    ("mamba.conv1d", "ssm_conv1d"),
+    ("mamba.norm", "ssm_norm"),
+    ("mamba.dt_bias", "ssm_dt.bias"),
+    ("mamba.A_log", "ssm_a"),
+    ("mamba.D", "ssm_d"),
+];
+
 /// Rows of which the second half lies in a tensor of its own.
 const JOINED: &str = "shared_mlp.input_linear";
 
@@ -50,6 +71,28 @@ const GEMMA: Names = &[
     ("post_attention_layernorm", "post_attention_norm"),
     ("pre_feedforward_layernorm", "ffn_norm"),
     ("post_feedforward_layernorm", "post_ffw_norm"),
+];
+
+const GEMMA_4: Names = &[
+    ("embed_tokens_per_layer", "per_layer_token_embd"),
+    ("per_layer_model_projection", "per_layer_model_proj"),
+    ("per_layer_projection_norm", "per_layer_proj_norm"),
+    ("per_layer_input_gate", "inp_gate"),
+    ("per_layer_projection", "proj"),
+    ("post_per_layer_input_norm", "post_norm"),
+    ("layer_scalar", "layer_output_scale.weight"),
+    ("router.proj", "ffn_gate_inp"),
+    ("router.scale", "ffn_gate_inp.scale"),
+    ("router.per_expert_scale", "ffn_down_exps.scale"),
+    ("experts.gate_proj", "ffn_gate_exps"),
+    ("experts.up_proj", "ffn_up_exps"),
+    ("experts.down_proj", "ffn_down_exps"),
+    ("post_attention_layernorm", "post_attention_norm"),
+    ("pre_feedforward_layernorm", "ffn_norm"),
+    ("pre_feedforward_layernorm_2", "pre_ffw_norm_2"),
+    ("post_feedforward_layernorm", "post_ffw_norm"),
+    ("post_feedforward_layernorm_1", "post_ffw_norm_1"),
+    ("post_feedforward_layernorm_2", "post_ffw_norm_2"),
 ];
 
 const GLM: Names = &[
@@ -245,15 +288,20 @@ impl Places {
                 shifted: true,
                 ..plain(GEMMA)
             },
-            "smollm3" | "granite" => {
+            "gemma4" => Self {
+                prefix: "model.language_model.",
+                ..plain(GEMMA_4)
+            },
+            "smollm3" | "granite" | "granitehybrid" => {
                 let heads = metadata.needed("attention.head_count")?;
-                let kv_heads = metadata.needed("attention.head_count_kv")?;
+                let kv_heads = metadata.most("attention.head_count_kv").unwrap_or(heads);
+                let has_experts = metadata.number("expert_count").is_some_and(|count| count > 0);
                 Self {
                     interleaved: Some([("self_attn.q_proj", heads), ("self_attn.k_proj", kv_heads)]),
-                    ..plain(if metadata.architecture == "granite" {
-                        GRANITE
-                    } else {
-                        LLAMA
+                    ..plain(match metadata.architecture {
+                        "smollm3" => LLAMA,
+                        _ if has_experts => GRANITE_HYBRID,
+                        _ => GRANITE,
                     })
                 }
             }
@@ -287,6 +335,7 @@ impl Places {
         }
         let rest = name.strip_prefix(self.prefix)?;
         match rest {
+            "lm_head" => return Some(same("output")),
             "embed_tokens" => return Some(same("token_embd")),
             "norm" => {
                 return Some(Place {
@@ -296,11 +345,17 @@ impl Places {
             }
             _ => {}
         }
-        let (layer, role) = rest.strip_prefix("layers.")?.split_once('.')?;
-        let mut names = self.names.iter().chain(COMMON);
-        let (_, theirs) = names.find(|(ours, _)| *ours == role)?;
+        let named = |role: &str| {
+            let mut names = self.names.iter().chain(MAMBA).chain(COMMON);
+            names.find(|(ours, _)| *ours == role).map(|(_, theirs)| *theirs)
+        };
+        let Some(in_layer) = rest.strip_prefix("layers.") else {
+            return named(rest).map(same);
+        };
+        let (layer, role) = in_layer.split_once('.')?;
+        let theirs = named(role)?;
         let change = match role {
-            "linear_attn.A_log" => Change::NegatedExponential,
+            "linear_attn.A_log" | "mamba.A_log" => Change::NegatedExponential,
             "linear_attn.norm" => Change::None,
             _ if role.ends_with("norm") => self.norm(),
             _ => Change::None,
@@ -310,11 +365,8 @@ impl Places {
             change,
             rows: self.interleaved(role, rows).or_else(|| self.tiled?.rows(role)),
             columns: self.tiled.and_then(|tiled| tiled.columns(role)),
-            second: match role {
-                JOINED => Some(format!("blk.{layer}.ffn_up")),
-                GATED => Some(format!("blk.{layer}.ffn_up_exps")),
-                _ => None,
-            },
+            second: matches!(role, JOINED | GATED)
+                .then(|| format!("blk.{layer}.{}", theirs.replace("gate", "up"))),
         })
     }
 

@@ -14,7 +14,11 @@ use super::{experts, layer};
 const TABLE: &str = "token_embd.weight";
 
 /// What sees, of which the file has nothing and the class no use.
-const EYES: &str = "model.visual.";
+const EYES: [&str; 3] = ["model.visual.", "model.vision_tower.", "model.embed_vision."];
+
+fn sees(name: &str) -> bool {
+    EYES.iter().any(|eyes| name.starts_with(eyes))
+}
 
 /// Open files, and where in them everything lies.
 pub struct Source {
@@ -145,15 +149,19 @@ impl LayerSource for Source {
     }
 
     fn table(&self, name: &str, shape: &[usize], device: &Device) -> Result<Option<Arc<QTensor>>> {
-        if name.starts_with(EYES) {
+        let Some(place) = self.places.find(name, 0) else {
             return Ok(None);
+        };
+        let table = format!("{}.weight", place.name);
+        check(&table, self.files.shape(&table), shape)?;
+        match table == TABLE {
+            true => self.embeddings(device).map(Some),
+            false => Ok(Some(Arc::new(self.files.read(&table, device)?))),
         }
-        check(TABLE, self.files.shape(TABLE), shape)?;
-        self.embeddings(device).map(Some)
     }
 
     fn numbers(&self, name: &str, shape: Option<&[usize]>) -> Result<Tensor> {
-        if let Some(shape) = shape.filter(|_| name.starts_with(EYES)) {
+        if let Some(shape) = shape.filter(|_| sees(name)) {
             return Tensor::zeros(shape, candle_core::DType::F32, &Device::Cpu);
         }
         let Some(place) = self.place(name, 0) else {
@@ -168,7 +176,8 @@ impl LayerSource for Source {
                     .filter(|side| *side != 1)
                     .collect::<Vec<_>>()
             };
-            if sides(numbers.dims()) != sides(shape) {
+            let is_flattened = shape == [numbers.elem_count()];
+            if !is_flattened && sides(numbers.dims()) != sides(shape) {
                 check(&place.name, Some(numbers.dims()), shape)?;
             }
             numbers = numbers.reshape(shape)?;

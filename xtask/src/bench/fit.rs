@@ -20,7 +20,7 @@ use super::{BenchOptions, Metrics};
 use crate::worker;
 
 /// Shape, quantisation and context in tokens: small and large ones, short and long ones.
-const CASES: [(&str, usize); 19] = [
+const CASES: [(&str, usize); 21] = [
     ("qwen3-0.6b-q4_k_m", 512),
     ("llama-1b-q4_k_m", 1024),
     ("qwen3-0.6b-q8_0", 1024),
@@ -36,6 +36,8 @@ const CASES: [(&str, usize); 19] = [
     ("llama-3b-q4_k_m", 1024),
     ("gemma3-4b-q4_k_m", 512),
     ("gemma3-4b-q4_k_m", 2048),
+    ("gemma4-e2b-q4_k_m", 512),
+    ("gemma4-e2b-q4_k_m", 2048),
     ("qwen3-moe-32-q4_k_m", 512),
     ("qwen3-moe-128-q4_k_m", 512),
     ("qwen35-4b-q4_k_m", 512),

@@ -20,7 +20,7 @@ pub struct BenchModel {
     usual: bool,
 }
 
-static MODELS: [BenchModel; 12] = [
+static MODELS: [BenchModel; 13] = [
     BenchModel {
         name: "llama-1b-q4_k_m",
         shape: Shape::LLAMA_1B,
@@ -72,6 +72,12 @@ static MODELS: [BenchModel; 12] = [
     BenchModel {
         name: "gemma3-4b-q4_k_m",
         shape: Shape::GEMMA3_4B,
+        quantisation: Quantisation::Q4KM,
+        usual: false,
+    },
+    BenchModel {
+        name: "gemma4-e2b-q4_k_m",
+        shape: Shape::GEMMA4_E2B,
         quantisation: Quantisation::Q4KM,
         usual: false,
     },

@@ -77,7 +77,7 @@ impl Class {
     }
 
     /// What a name has in it of tensors that mistral.rs 0.8.1 needs and leaves out of `residual.safetensors` when it writes UQFF of
-    /// such a model (`residual_tensors` in its `vision_models/gemma3/mod.rs` and `models/granite.rs`).
+    /// such a model (`residual_tensors` in its `vision_models/gemma3/mod.rs` and `models/granite.rs`, where patched here).
     pub fn left_out(&self, config: &Config) -> Vec<&'static str> {
         let is_mamba = |kind: &Value| kind.as_str() == Some("mamba");
         let layers = config.get("layer_types").and_then(Value::as_array);
@@ -86,9 +86,12 @@ impl Class {
             "granitemoehybrid" => vec![
                 (
                     layers.is_some_and(|layers| layers.iter().any(is_mamba)),
-                    ".mamba.",
+                    ".mamba.conv1d.",
                 ),
-                (config.number("num_local_experts") > Some(0), ".block_sparse_moe."),
+                (
+                    config.number("num_local_experts") > Some(0),
+                    ".block_sparse_moe.router.",
+                ),
             ],
             _ => Vec::new(),
         };

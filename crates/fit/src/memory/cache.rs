@@ -24,7 +24,7 @@ impl Cache {
         let of_token = |length| product(&[shape.kv_heads, length, FLOAT_BYTES]);
         let (key, value) = (of_token(shape.key_length), of_token(shape.value_length));
         Self {
-            bytes: product(&[shape.kept.room(tokens), key.saturating_add(value)])
+            bytes: product(&[shape.cache_numbers(tokens), FLOAT_BYTES])
                 .saturating_add(product(&[shape.kept.state_numbers, STATE_BYTES])),
             growing: product(&[tokens, key.max(value)]),
         }

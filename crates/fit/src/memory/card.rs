@@ -135,8 +135,7 @@ pub(crate) fn place(
 /// Whether the engine cannot divide the model: states that do not grow all lie on one device (`HybridCache::new` in
 /// `kv_cache/hybrid_cache.rs`), and Granite's class keeps everything as those do.
 fn stays_whole(shape: &Shape) -> bool {
-    let growing = shape.kept.all.saturating_add(shape.kept.windowed);
-    growing < shape.layers || shape.architecture.starts_with("granite")
+    shape.kept.attending() < shape.layers || shape.architecture.starts_with("granite")
 }
 
 /// Bytes on a card of the matrices of some roles.

@@ -31,7 +31,7 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
 
     // Queries, keys and values before and after the rotary positions; keys and values in 16 bits as they go to the cache.
     let attended = match shape.architecture.as_str() {
-        "qwen3" | "qwen3moe" | "gemma3" | "qwen35" | "qwen35moe" => {
+        "qwen3" | "qwen3moe" | "gemma3" | "gemma4" | "qwen35" | "qwen35moe" => {
             sum(&[floats(queries, 4), floats(keys, 5), halves(keys, 2)])
         }
         "qwen2" => sum(&[floats(queries, 2), floats(keys, 3), halves(keys, 2)]),
@@ -58,7 +58,7 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
     // Each expert sees the tokens that ask it; in the worst case all of a prompt ask the same. Where experts lie in one
     // tensor, what all of them give to a token is held at once (`worker/src/experts.rs`), and each is weighed.
     let asked = match (shape.architecture.as_str(), shape.experts) {
-        ("qwen3moe" | "qwen35moe" | "deepseek2", Some(experts)) => experts.used,
+        ("qwen3moe" | "qwen35moe" | "deepseek2" | "gemma4", Some(experts)) => experts.used,
         _ => 1,
     };
     let given = if asked > 1 {
@@ -75,7 +75,13 @@ pub fn buffers(shape: &Shape, tokens: u64) -> u64 {
         masks,
     ]);
 
-    building_the_mask.max(attention).max(projection).max(feed_forward)
+    // What the tokens bring for each layer stays until the last one: with what is computed besides, three times at first
+    // (`compute_ple` in `vision_models/gemma4/text.rs`).
+    let brought = floats(shape.per_layer_inputs, 1);
+    let moments = building_the_mask.max(attention).max(projection).max(feed_forward);
+    moments
+        .saturating_add(brought)
+        .max(floats(shape.per_layer_inputs, 3))
 }
 
 /// Tokens that are read at once of a prompt of so many.

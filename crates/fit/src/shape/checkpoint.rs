@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use hearth_engine::protocol::Quantisation;
+use hearth_engine::support::gemma4::Layers;
 use hearth_gguf::TensorType;
-use hearth_safetensors::{Checkpoint, Dtype, Layer, Numbers, Tensor};
+use hearth_safetensors::{Checkpoint, Config, Dtype, Layer, Numbers, Tensor};
 
-use super::{Experts, Kept, Matrices, Role, Shape, Weights, linear_state};
+use super::{Experts, Kept, Matrices, Role, Shape, Weights, WindowHeads, linear_state};
 use crate::{Reason, product};
 
 /// ggml's numbers of types.
@@ -36,10 +37,13 @@ pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation
     let (embedding, heads) = (needed("hidden_size")?, needed("num_attention_heads")?);
     let kv_heads = number("num_key_value_heads").unwrap_or(heads);
     let head = number("head_dim").unwrap_or((embedding / heads).max(1));
-    // Gemma 4's full layers have longer keys, and fewer of them; the longer of both is taken for all layers.
-    let global_heads = number("num_global_key_value_heads").unwrap_or(kv_heads);
-    let global = number("global_head_dim").map(|head| product(&[head, global_heads]) / kv_heads);
-    let head = head.max(global.unwrap_or(0));
+    // Gemma 4's layers that see all have longer keys, and fewer of them.
+    let window_heads = (family == "gemma4").then_some(WindowHeads {
+        kv_heads,
+        length: head,
+    });
+    let kv_heads = number("num_global_key_value_heads").unwrap_or(kv_heads);
+    let head = number("global_head_dim").unwrap_or(head);
     let count = ["num_experts", "num_local_experts", "n_routed_experts"]
         .into_iter()
         .find_map(number);
@@ -52,13 +56,36 @@ pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation
     let trained_context = number("max_position_embeddings").unwrap_or(8192);
     let vocabulary = needed("vocab_size")?;
     let layers = needed("num_hidden_layers")?;
+    let window = number("sliding_window");
+    let kept = match (gemma4(family, &model.config), window) {
+        (Some(of), Some(window)) => Kept::of_gemma4(&of, window),
+        _ if family == "granitemoehybrid" => {
+            Kept::everything(with_attention(&model.config).unwrap_or(layers))
+        }
+        _ => Kept::of(
+            family,
+            layers,
+            window,
+            number("full_attention_interval").or_else(|| number("sliding_window_pattern")),
+        ),
+    };
     let linear = |key: &str| number(&format!("linear_{key}")).unwrap_or(0);
-    let state = linear_state(
-        linear("num_key_heads"),
-        linear("key_head_dim"),
-        product(&[linear("num_value_heads"), linear("value_head_dim")]),
-        linear("conv_kernel_dim"),
-    );
+    let mamba = |key: &str| number(&format!("mamba_{key}")).unwrap_or(0);
+    let state = match family {
+        // A state of Mamba 2 is as large as one of linear attention with a head of keys for each group.
+        "granitemoehybrid" => linear_state(
+            mamba("n_groups"),
+            mamba("d_state"),
+            product(&[mamba("expand"), embedding]),
+            mamba("d_conv"),
+        ),
+        _ => linear_state(
+            linear("num_key_heads"),
+            linear("key_head_dim"),
+            product(&[linear("num_value_heads"), linear("value_head_dim")]),
+            linear("conv_kernel_dim"),
+        ),
+    };
     Ok(Shape {
         architecture: family.to_owned(),
         layers,
@@ -76,19 +103,45 @@ pub fn shape(family: &str, model: &Checkpoint, quantisation: Option<Quantisation
         trained_context,
         reliable_context: trained_context,
         experts,
-        kept: Kept::of(
-            family,
-            layers,
-            number("sliding_window"),
-            number("full_attention_interval").or_else(|| number("sliding_window_pattern")),
-        )
-        .and_states(layers, state),
+        kept: kept.and_states(layers, state),
+        window_heads,
+        per_layer_inputs: product(&[number("hidden_size_per_layer_input").unwrap_or(0), layers]),
         weights: match model.layers.is_empty() {
             true => weights(model, quantisation, experts.is_some()),
             false => quantised(model, [vocabulary, embedding], experts.is_some()),
         },
         estimated: false,
         vocabulary_hash: None,
+    })
+}
+
+/// How many layers of a Granite have attention; all others have states.
+fn with_attention(config: &Config) -> Option<u64> {
+    let kinds = config.get("layer_types")?.as_array()?;
+    Some(kinds.iter().filter(|kind| *kind == "attention").count() as u64)
+}
+
+/// What the config of a Gemma 4 says of its layers.
+fn gemma4(family: &str, config: &Config) -> Option<Layers> {
+    let kinds = config.get("layer_types").filter(|_| family == "gemma4")?;
+    let number = |key: &str| config.number(key).filter(|number| *number > 0);
+    let kv_heads = number("num_key_value_heads").unwrap_or(1);
+    let sliding: Vec<bool> = kinds
+        .as_array()?
+        .iter()
+        .map(|kind| kind == "sliding_attention")
+        .collect();
+    let shared = number("num_kv_shared_layers").unwrap_or(0) as usize;
+    (shared < sliding.len()).then(|| Layers {
+        sliding,
+        shared,
+        kv_heads,
+        global_kv_heads: number("num_global_key_value_heads").unwrap_or(kv_heads),
+        feed_forward: number("intermediate_size").unwrap_or(0),
+        is_double_wide: config
+            .get("use_double_wide_mlp")
+            .and_then(|value| value.as_bool())
+            == Some(true),
     })
 }
 
@@ -104,6 +157,8 @@ fn weights(model: &Checkpoint, quantisation: Option<Quantisation>, has_experts: 
             // A table of 32-bit floats (`embedding` in `layers.rs`).
             weights.embedding_bytes = product(&[numbers, 4]);
             table = Some(tensor);
+        } else if tensor.name.ends_with("embed_tokens_per_layer.weight") {
+            weights.per_layer_bytes = product(&[numbers, 4]);
         } else if let Some(blocks) = mxfp4(tensor) {
             // They are put into another order, a layer's at a time.
             weights.unstacking_bytes = weights.unstacking_bytes.max(blocks.bytes);
@@ -202,7 +257,10 @@ fn role(tensor: &Tensor, has_experts: bool) -> Option<Role> {
     }
     match name {
         _ if name.ends_with("lm_head.weight") => Some(Role::Output),
-        _ if has_experts && name.contains(".experts.") => Some(Role::Expert),
+        _ if name.ends_with(".router.layer.weight") => None,
+        _ if has_experts && (name.contains(".experts.") || name.contains(".block_sparse_moe.")) => {
+            Some(Role::Expert)
+        }
         _ if name.contains("layers.") && !name.contains("conv1d") => Some(Role::Layer),
         _ => None,
     }
@@ -269,7 +327,7 @@ fn numbers(tensor: &Tensor) -> u64 {
 mod tests {
     use std::path::PathBuf;
 
-    use hearth_safetensors::{Config, Files};
+    use hearth_safetensors::Files;
     use serde_json::json;
 
     use super::*;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use hearth_engine::support;
+use hearth_engine::support::{self, gemma4::Layers};
 use hearth_gguf::Value;
 
 use super::estimated::{self, Mix};
-use super::{Experts, Kept, Shape, Weights, linear_state};
-use crate::Reason;
+use super::{Experts, Kept, Shape, Weights, WindowHeads, linear_state};
+use crate::{Reason, product};
 
 /// Llama 3.1 and later stretched 8,192 tokens to 131,072 with factors that no metadata tells of; in the file they are
 /// the tensor `rope_freqs`.
@@ -29,7 +29,9 @@ pub struct Dimensions {
     merges: u64,
     trained_context: u64,
     pub experts: Option<Experts>,
+    pub per_layer_inputs: u64,
     kept: Kept,
+    window_heads: Option<WindowHeads>,
     rotary_base: Option<f64>,
     scaling: Option<Scaling>,
 }
@@ -55,10 +57,8 @@ impl Dimensions {
         let architecture = text("general.architecture").unwrap_or("unnamed");
         support::check_architecture(architecture)?;
         let key = |name: &str| format!("{architecture}.{name}");
-        let number = |name: &str| match metadata.get(&key(name)) {
-            Some(Value::Unsigned(number)) => Some(*number),
-            _ => None,
-        };
+        // Of what is said of each layer, the most.
+        let number = |name: &str| metadata.get(&key(name)).and_then(Value::largest);
         let float = |name: &str| match metadata.get(&key(name)) {
             Some(Value::Float(float)) => Some(*float),
             Some(Value::Unsigned(number)) => Some(*number as f64),
@@ -106,6 +106,27 @@ impl Dimensions {
             window.or(changes.then_some(trained_context)),
             number("full_attention_interval").or_else(|| number("attention.sliding_window_pattern")),
         );
+        let of_gemma4 = match architecture {
+            "gemma4" => Some(Layers::of(metadata)?),
+            _ => None,
+        };
+        let kept = match (&of_gemma4, window) {
+            (Some(of), Some(window)) => Kept::of_gemma4(of, window),
+            _ => kept,
+        };
+        let with_attention = match metadata.get(&key("attention.head_count_kv")) {
+            Some(Value::List(heads)) if architecture == "granitehybrid" => {
+                Some(heads.iter().filter(|heads| **heads > 0).count() as u64)
+            }
+            _ => None,
+        };
+        // All others have states.
+        let kept = with_attention.map_or(kept, Kept::everything);
+        let window_heads = of_gemma4.as_ref().map(|of| WindowHeads {
+            kv_heads: of.kv_heads,
+            length: number("attention.key_length_swa").unwrap_or(key_length),
+        });
+        let kv_heads = of_gemma4.as_ref().map_or(kv_heads, |of| of.global_kv_heads);
         let ssm = |name: &str| number(&format!("ssm.{name}")).unwrap_or(0);
         let state = linear_state(
             ssm("group_count"),
@@ -151,7 +172,9 @@ impl Dimensions {
             }),
             trained_context,
             experts,
+            per_layer_inputs: product(&[number("embedding_length_per_layer_input").unwrap_or(0), layers]),
             kept,
+            window_heads,
             rotary_base: float("rope.freq_base"),
             scaling,
             architecture: architecture.to_owned(),
@@ -176,7 +199,9 @@ impl Dimensions {
             merges: vocabulary,
             trained_context: 40_960,
             experts: None,
+            per_layer_inputs: 0,
             kept: Kept::everything(layers),
+            window_heads: None,
             rotary_base: None,
             scaling: None,
         }
@@ -233,6 +258,8 @@ impl Dimensions {
             trained_context: self.trained_context,
             experts: self.experts,
             kept: self.kept,
+            window_heads: self.window_heads,
+            per_layer_inputs: self.per_layer_inputs,
             weights,
             estimated: false,
             vocabulary_hash,
@@ -246,12 +273,13 @@ fn usual_vocabulary(architecture: &str, rotary_base: Option<f64>) -> u64 {
         "qwen2" | "qwen3" | "qwen3moe" => 151_936,
         "mistral3" => 131_072,
         "gemma2" => 256_000,
-        "gemma3" => 262_144,
+        "gemma3" | "gemma4" => 262_144,
         "glm4" => 151_552,
         "qwen35" | "qwen35moe" => 248_320,
         "deepseek2" => 102_400,
         "smollm3" => 128_256,
         "starcoder2" => 49_152,
+        "granitehybrid" => 100_352,
         "gpt-oss" => 201_088,
         "llama" if rotary_base == Some(LLAMA_3_BASE) => 128_256,
         _ => 32_064,

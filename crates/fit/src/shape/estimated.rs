@@ -59,6 +59,7 @@ struct Counts {
     layers: u64,
     experts: u64,
     table: u64,
+    per_layer: u64,
     tied: bool,
 }
 
@@ -104,6 +105,7 @@ fn count(of: &Dimensions) -> Counts {
         layers,
         experts,
         table,
+        per_layer: product(&[of.vocabulary, of.per_layer_inputs]),
         tied,
     }
 }
@@ -148,6 +150,7 @@ fn build(of: &Dimensions, counts: &Counts, mix: Mix, factor: f64) -> Weights {
         embedding_weights: counts.table,
         embedding_bytes,
         tied: counts.tied,
+        per_layer_bytes: bytes(mix.most, counts.per_layer),
         // Two norms a layer, and the last one.
         vector_weights: product(&[of.embedding, of.layers, 2]).saturating_add(of.embedding),
         unstacking_bytes,
@@ -167,7 +170,8 @@ fn file_parts(weights: &Weights, tied: bool) -> (u64, u64) {
     };
     let output = if tied { 0 } else { bytes(true) };
     let vectors = product(&[weights.vector_weights, 4]);
-    (bytes(false), sum(&[output, weights.embedding_bytes, vectors]))
+    let tables = weights.embedding_bytes.saturating_add(weights.per_layer_bytes);
+    (bytes(false), sum(&[output, tables, vectors]))
 }
 
 /// As if the weights filled whole blocks.

@@ -9,6 +9,7 @@ use super::{Dimensions, Matrices, Role, Weights};
 use crate::{product, sum};
 
 const EMBEDDINGS: &str = "token_embd.weight";
+const PER_LAYER: &str = "per_layer_token_embd.weight";
 
 /// Sums the tensors up.
 pub fn weights(header: &Header, dimensions: &Dimensions) -> Weights {
@@ -34,6 +35,8 @@ pub fn weights(header: &Header, dimensions: &Dimensions) -> Weights {
             if weights.tied {
                 matrices.push(matrix(tensor, Role::Output, numbers, bytes, is_translated));
             }
+        } else if tensor.name == PER_LAYER {
+            weights.per_layer_bytes = bytes;
         } else if tensor.shape.len() < 2 {
             weights.vector_weights = weights.vector_weights.saturating_add(numbers);
         } else {

@@ -104,6 +104,73 @@ pub const GPT_OSS_20B: Published = Published {
     )
 };
 
+/// Its layers take turns in seeing a window, the last 18 look at what others keep, and each token brings 256 numbers for every
+/// layer.
+pub fn gemma_4_e4b() -> Header {
+    let published = with_window(
+        512,
+        row(
+            "Gemma 4 E4B",
+            "gemma4",
+            42,
+            2560,
+            10_240,
+            8,
+            2,
+            512,
+            262_144,
+            131_072,
+            1e6,
+            true,
+        ),
+    );
+    let mut header = published.q4_k_m();
+    let numbers = [
+        ("attention.key_length_swa", Value::Unsigned(256)),
+        ("attention.shared_kv_layers", Value::Unsigned(18)),
+        (
+            "attention.sliding_window_pattern",
+            Value::List((1..=42).map(|layer| u64::from(layer % 6 != 0)).collect()),
+        ),
+        ("embedding_length_per_layer_input", Value::Unsigned(256)),
+    ];
+    let numbers = numbers.map(|(key, value)| (format!("gemma4.{key}"), value));
+    header.metadata.extend(numbers);
+    // A window's heads are half as long.
+    for tensor in &mut header.tensors {
+        let layer = tensor
+            .name
+            .strip_prefix("blk.")
+            .and_then(|name| name.split('.').next());
+        let layer = layer.and_then(|layer| layer.parse::<u64>().ok());
+        let side = match tensor.name.rsplit('.').nth(1) {
+            Some("attn_q" | "attn_k" | "attn_v") => 1,
+            Some("attn_output") => 0,
+            _ => continue,
+        };
+        if layer.is_some_and(|layer| (layer + 1) % 6 != 0) {
+            tensor.shape[side] /= 2;
+        }
+    }
+    let mut add = |name: String, shape: &[u64], kind| {
+        header.tensors.push(Tensor {
+            name,
+            shape: shape.to_vec(),
+            tensor_type: TensorType::from_id(kind),
+            offset: 0,
+        });
+    };
+    let of_all = 42 * 256;
+    add("rope_freqs.weight".to_owned(), &[256], 0);
+    add("per_layer_token_embd.weight".to_owned(), &[of_all, 262_144], Q4_K);
+    add("per_layer_model_proj.weight".to_owned(), &[2560, of_all], Q4_K);
+    for layer in 0..42 {
+        add(format!("blk.{layer}.inp_gate.weight"), &[2560, 256], Q4_K);
+        add(format!("blk.{layer}.proj.weight"), &[256, 2560], Q4_K);
+    }
+    header
+}
+
 pub fn model(name: &str) -> Published {
     *MODELS
         .iter()

@@ -3,13 +3,14 @@
 use std::fmt::Write;
 
 use crate::published::{
-    F16, GB, GPT_OSS_20B, IQ4_XS, MODELS, MXFP4, Published, Q4_K, Q6_K, Q8_0, machine, model, speeds,
+    F16, GB, GPT_OSS_20B, IQ4_XS, MODELS, MXFP4, Published, Q4_K, Q6_K, Q8_0, gemma_4_e4b, machine, model,
+    speeds,
 };
 use hearth_fit::{
     Basis, Built, Label, Measured, Plan, Reason, Role, Shape, decode_speed, four_bit_bytes, prompt_speed,
     quick_label, same_vocabulary, verdict,
 };
-use hearth_gguf::{TensorType, Value};
+use hearth_gguf::{Header, TensorType, Value};
 use hearth_machine::CpuLevel;
 
 const CONTEXT: u64 = 4096;
@@ -238,6 +239,36 @@ fn experts_of_mxfp4_are_read_from_gguf_where_the_model_was_trained_so() {
     );
 }
 
+/// Of 8 billion numbers a token reads little more than half: the others are rows, of which it takes one. And what it keeps of a
+/// long chat is a few layers'.
+#[test]
+fn a_table_of_rows_takes_memory_and_no_time() {
+    let header = gemma_4_e4b();
+    let exact = Shape::of(&header).unwrap();
+    let of = |shape: &Shape| {
+        let matrices = shape.weights.matrices.iter();
+        matrices.map(|one| one.bytes).sum::<u64>()
+    };
+    let table = 262_144 * 42 * 256 / 256 * 144;
+    assert_eq!(exact.weights.per_layer_bytes, table);
+    let bytes = header.weight_bytes().unwrap();
+    let read = of(&exact) as f64 / bytes as f64;
+    assert!((0.6..0.7).contains(&read), "{read}");
+    let said = |shape: &Shape, context| {
+        let machine = machine(16 * GB, CpuLevel::Avx2);
+        verdict(&machine, None, shape, Plan { context, ..PLAIN }, None).memory
+    };
+    let memory = said(&exact, 4096);
+    assert!(memory.weights_bytes >= bytes && memory.peak_bytes < bytes + GB);
+    // Four of 24 layers that keep anything keep all: of twice 512 and once 256 numbers, two heads each.
+    let of_a_token = (4 * 512 + 256) * 2 * 2 * 2;
+    let grown = said(&exact, 32_768).kv_bytes - said(&exact, 16_384).kv_bytes;
+    assert_eq!(grown, 16_384 * of_a_token);
+    let estimated = Shape::estimated(&header.metadata, bytes).unwrap();
+    assert_eq!(estimated.weights.per_layer_bytes, table);
+    assert!((of(&estimated) as f64 / of(&exact) as f64 - 1.0).abs() < 0.03);
+}
+
 #[test]
 fn what_the_engine_cannot_run_is_refused_in_a_sentence() {
     let refused = |header| Shape::of(&header).unwrap_err();
@@ -302,6 +333,40 @@ fn what_the_engine_cannot_run_is_refused_in_a_sentence() {
         let sentence = reason.to_string();
         assert!(sentence.ends_with('.') && !sentence.contains(".."), "{sentence}");
     }
+}
+
+/// What Gemma 4's class asks for besides its layers.
+#[test]
+fn a_gemma_4_without_one_of_its_parts_is_refused() {
+    let refused = |change: &dyn Fn(&mut Header)| {
+        let mut header = gemma_4_e4b();
+        change(&mut header);
+        Shape::of(&header).unwrap_err()
+    };
+    for lost in ["rope_freqs.weight", "per_layer_token_embd.weight"] {
+        let reason = refused(&|header| header.tensors.retain(|tensor| tensor.name != lost));
+        assert!(matches!(reason, Reason::Missing { .. }), "{lost}: {reason}");
+    }
+    for lost in [
+        "attention.sliding_window_pattern",
+        "attention.key_length_swa",
+        "attention.sliding_window",
+    ] {
+        let reason = refused(&|header| {
+            header.metadata.remove(&format!("gemma4.{lost}"));
+        });
+        assert!(matches!(reason, Reason::Missing { .. }), "{lost}: {reason}");
+    }
+    // Values of one of the layers that see all alone, and positions that are no divided ones.
+    for lost in ["blk.11.attn_v.weight", "blk.5.attn_v.weight"] {
+        let reason = refused(&|header| header.tensors.retain(|tensor| tensor.name != lost));
+        assert!(matches!(reason, Reason::Misfit { .. }), "{lost}: {reason}");
+    }
+    let turned = ("gemma4.rope.dimension_count".to_owned(), Value::Unsigned(128));
+    let reason = refused(&|header| {
+        header.metadata.insert(turned.0.clone(), turned.1.clone());
+    });
+    assert!(matches!(reason, Reason::Misfit { .. }), "{reason}");
 }
 
 #[test]

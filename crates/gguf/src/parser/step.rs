@@ -24,6 +24,8 @@ pub enum Step {
     Text { length: u64 },
     /// The type and the number of an array's entries.
     ArrayHead,
+    /// All integers of a short array, of a type and so many bytes together.
+    List { kind: u64, width: u64 },
     /// How long an array's next text is; so many are left, this one included.
     EntryLength { left: u64 },
     /// Bytes of an array, to be passed over; so many texts come after them.
@@ -55,7 +57,7 @@ impl Step {
             Self::Counts => 16,
             Self::KeyLength | Self::TextLength | Self::EntryLength { .. } | Self::NameLength => 8,
             Self::Key { length } | Self::Text { length } | Self::Name { length } => length,
-            Self::Number { width, .. } => width,
+            Self::Number { width, .. } | Self::List { width, .. } => width,
             Self::ArrayHead => 12,
             Self::Place { dimensions } => dimensions * 8 + Self::PLACE,
             Self::Pass { .. } | Self::Done => 0,
@@ -72,7 +74,7 @@ impl Step {
             Self::KeyLength => Self::LEAST_OF_KEY,
             Self::Key { length } => length + 4 + 1,
             Self::Kind => 4 + 1,
-            Self::Number { width, .. } => width,
+            Self::Number { width, .. } | Self::List { width, .. } => width,
             Self::TextLength => 8,
             Self::Text { length } => length,
             Self::ArrayHead => 4 + 8,

@@ -161,8 +161,93 @@ pub fn metadata(
             Entry::Array(sections),
         );
     }
+    match architecture {
+        "gemma4" => entries.extend(of_each_layer(config)),
+        "granitehybrid" => entries.extend(states(config)),
+        _ => {}
+    }
     entries.extend(vocabulary(folder)?);
     Ok(entries)
+}
+
+/// What Granite's files say of its layers with states (`GraniteHybridModel` in `conversion/granite.py`).
+fn states(config: &Value) -> BTreeMap<String, Entry> {
+    let number = |key: &str| config[key].as_u64().unwrap_or_default() as u32;
+    let heads = config["layer_types"].as_array().into_iter().flatten();
+    let heads = heads.map(|kind| {
+        Entry::U32(if kind == "attention" {
+            number("num_key_value_heads")
+        } else {
+            0
+        })
+    });
+    let entries = [
+        ("attention.head_count_kv", Entry::Array(heads.collect())),
+        ("expert_count", Entry::U32(number("num_local_experts"))),
+        ("rope.scaling.finetuned", Entry::Bool(false)),
+        ("ssm.conv_kernel", Entry::U32(number("mamba_d_conv"))),
+        ("ssm.group_count", Entry::U32(number("mamba_n_groups"))),
+        (
+            "ssm.inner_size",
+            Entry::U32(number("mamba_expand") * number("hidden_size")),
+        ),
+        ("ssm.state_size", Entry::U32(number("mamba_d_state"))),
+        ("ssm.time_step_rank", Entry::U32(number("mamba_n_heads"))),
+    ];
+    entries
+        .map(|(key, value)| (format!("granitehybrid.{key}"), value))
+        .into()
+}
+
+/// What Gemma 4's files say of each layer, and of the two kinds of layers (`Gemma4Model` in `conversion/gemma.py`).
+fn of_each_layer(config: &Value) -> BTreeMap<String, Entry> {
+    let number = |key: &str| config[key].as_u64();
+    let whole = |number: u64| Entry::U32(number as u32);
+    let kinds = config["layer_types"].as_array().into_iter().flatten();
+    let sliding: Vec<bool> = kinds.map(|kind| kind == "sliding_attention").collect();
+    let base = |kind: &str| {
+        let base = config["rope_parameters"][kind]["rope_theta"].as_f64();
+        base.map(|base| Entry::F32(base as f32))
+    };
+    let shared = number("num_kv_shared_layers").unwrap_or(0);
+    let own = sliding.len() - shared as usize;
+    let wide = number("intermediate_size").unwrap_or_default();
+    let twice = config["use_double_wide_mlp"] == true;
+    let widths = (0..sliding.len()).map(|layer| if layer < own { wide } else { 2 * wide });
+    let heads = number("num_key_value_heads").zip(number("num_global_key_value_heads"));
+    let heads = heads.map(|(local, global)| {
+        let heads = sliding
+            .iter()
+            .map(|is_sliding| if *is_sliding { local } else { global });
+        Entry::Array(heads.map(whole).collect())
+    });
+    let pattern = sliding.iter().copied().map(Entry::Bool).collect();
+    let entries = [
+        ("attention.key_length", number("global_head_dim").map(whole)),
+        ("attention.value_length", number("global_head_dim").map(whole)),
+        ("attention.key_length_swa", number("head_dim").map(whole)),
+        ("attention.value_length_swa", number("head_dim").map(whole)),
+        ("attention.head_count_kv", heads),
+        ("attention.shared_kv_layers", Some(whole(shared))),
+        ("attention.sliding_window_pattern", Some(Entry::Array(pattern))),
+        (
+            "embedding_length_per_layer_input",
+            number("hidden_size_per_layer_input").map(whole),
+        ),
+        ("expert_used_count", number("top_k_experts").map(whole)),
+        (
+            "feed_forward_length",
+            twice.then(|| Entry::Array(widths.map(whole).collect())),
+        ),
+        ("rope.dimension_count", number("global_head_dim").map(whole)),
+        ("rope.dimension_count_swa", number("head_dim").map(whole)),
+        ("rope.freq_base", base("full_attention")),
+        ("rope.freq_base_swa", base("sliding_attention")),
+    ];
+    let named = entries
+        .into_iter()
+        .filter_map(|(key, value)| Some((format!("gemma4.{key}"), value?)));
+    named.collect()
 }
 
 /// What the sines and cosines of Phi's longer texts are multiplied with.

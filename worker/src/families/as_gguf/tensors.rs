@@ -8,7 +8,27 @@ use serde_json::Value;
 use super::mxfp4;
 
 /// Names of transformers' that have another name there, each with all before it replaced.
-const NAMES: [(&str, &str); 51] = [
+const NAMES: [(&str, &str); 71] = [
+    ("mamba.in_proj.", "ssm_in."),
+    ("mamba.out_proj.", "ssm_out."),
+    ("mamba.conv1d.", "ssm_conv1d."),
+    ("mamba.norm.", "ssm_norm."),
+    ("mamba.dt_bias", "ssm_dt.bias"),
+    ("mamba.A_log", "ssm_a"),
+    ("mamba.D", "ssm_d"),
+    ("block_sparse_moe.router.layer.", "ffn_gate_inp."),
+    ("block_sparse_moe.output_linear.", "ffn_down_exps."),
+    ("model.embed_tokens_per_layer.", "per_layer_token_embd."),
+    ("model.per_layer_model_projection.", "per_layer_model_proj."),
+    ("model.per_layer_projection_norm.", "per_layer_proj_norm."),
+    ("per_layer_input_gate.", "inp_gate."),
+    ("post_per_layer_input_norm.", "post_norm."),
+    ("per_layer_projection.", "proj."),
+    ("layer_scalar", "layer_output_scale.weight"),
+    ("router.proj.", "ffn_gate_inp."),
+    ("pre_feedforward_layernorm_2.", "pre_ffw_norm_2."),
+    ("post_feedforward_layernorm_1.", "post_ffw_norm_1."),
+    ("post_feedforward_layernorm_2.", "post_ffw_norm_2."),
     ("model.embed_tokens.", "token_embd."),
     ("model.norm.", "output_norm."),
     ("lm_head.", "output."),
@@ -71,9 +91,14 @@ pub fn named(
     let mut changed = BTreeMap::new();
     let tensors = mxfp4::as_numbers(tensors)?;
     for (name, tensor) in &tensors {
-        if ["vision_tower.", "multi_modal_projector.", "visual."]
-            .iter()
-            .any(|eyes| name.contains(eyes))
+        if [
+            "vision_tower.",
+            "embed_vision.",
+            "multi_modal_projector.",
+            "visual.",
+        ]
+        .iter()
+        .any(|eyes| name.contains(eyes))
         {
             continue;
         }
@@ -90,7 +115,7 @@ fn renamed(architecture: &str, name: String) -> String {
     // Where there is a norm behind attention as well, the one in front of what follows is called after that.
     let has_norm_behind = matches!(
         architecture,
-        "gemma2" | "gemma3" | "qwen35" | "qwen35moe" | "gpt-oss"
+        "gemma2" | "gemma3" | "gemma4" | "qwen35" | "qwen35moe" | "gpt-oss"
     );
     let name = match has_norm_behind {
         true => name.replace("post_attention_layernorm.", "post_attention_norm."),
@@ -104,15 +129,26 @@ fn change(architecture: &str, config: &Value, name: String, tensor: Tensor) -> R
     let number = |key: &str| config[key].as_u64().unwrap_or(1) as usize;
     let one = |tensor: Tensor| Ok(vec![(name.clone(), tensor)]);
     match architecture {
-        "llama" | "mistral3" | "smollm3" | "granite" if name.contains("q_proj") => {
+        "llama" | "mistral3" | "smollm3" | "granite" | "granitehybrid" if name.contains("q_proj") => {
             one(interleaved(&tensor, number("num_attention_heads"))?)
         }
-        "llama" | "mistral3" | "smollm3" | "granite" if name.contains("k_proj") => {
+        "llama" | "mistral3" | "smollm3" | "granite" | "granitehybrid" if name.contains("k_proj") => {
             one(interleaved(&tensor, number("num_key_value_heads"))?)
         }
         "gemma2" if name.contains("q_proj") => one((tensor * query_scale(config))?),
         "gemma3" if name.contains("q_norm") => one(((tensor + 1.0)? * query_scale(config))?),
         "gemma2" | "gemma3" if name.ends_with("norm.weight") => one((tensor + 1.0)?),
+        "gemma4" => {
+            let role = name.rsplit_once('.').map_or("", |(_, role)| role);
+            let (part, theirs) = match role {
+                "scale" => ("router.scale", "ffn_gate_inp.scale"),
+                "per_expert_scale" => ("router.per_expert_scale", "ffn_down_exps.scale"),
+                "gate_up_proj" => ("experts.gate_up_proj", "ffn_gate_up_exps.weight"),
+                "down_proj" => ("experts.down_proj", "ffn_down_exps.weight"),
+                _ => return one(tensor),
+            };
+            Ok(vec![(name.replace(part, theirs), tensor)])
+        }
         "deepseek2" if name.contains("kv_b_proj") => {
             let (keys, values) = (number("qk_nope_head_dim"), number("v_head_dim"));
             let heads = tensor.reshape((number("num_attention_heads"), keys + values, ()))?;
@@ -136,6 +172,7 @@ fn change(architecture: &str, config: &Value, name: String, tensor: Tensor) -> R
                 .map(|(name, half)| Ok((name, half.force_contiguous()?)))
                 .collect()
         }
+        "granitehybrid" => granite_hybrid(&name, tensor),
         "qwen35" | "qwen35moe" => qwen35(config, name, tensor),
         "gpt-oss" if name.contains("mlp.experts.") => gpt_oss(&name, &tensor),
         _ => one(tensor),
@@ -204,6 +241,31 @@ fn qwen35(config: &Value, name: String, tensor: Tensor) -> Result<Vec<(String, T
         _ => tensor,
     };
     Ok(vec![(name, changed)])
+}
+
+/// Gates and what they let through lie apart, and those of the expert that all tokens share are called after that; what states
+/// decay by is as the class makes it.
+fn granite_hybrid(name: &str, tensor: Tensor) -> Result<Vec<(String, Tensor)>> {
+    let parts = ["shared_mlp.", "block_sparse_moe.", "mamba."];
+    let at = parts.iter().find_map(|part| name.find(part));
+    let (layer, role) = name.split_at(at.unwrap_or(0));
+    let halves = |dimension: usize, roles: [&str; 2]| -> Result<Vec<(String, Tensor)>> {
+        let halves = tensor.chunk(2, dimension)?;
+        let both = roles.into_iter().zip(halves);
+        both.map(|(role, half)| Ok((format!("{layer}{role}.weight"), half.force_contiguous()?)))
+            .collect()
+    };
+    let one = |name: String, tensor: Tensor| Ok(vec![(name, tensor)]);
+    match role {
+        "shared_mlp.input_linear.weight" => halves(0, ["ffn_gate_shexp", "ffn_up_shexp"]),
+        "shared_mlp.output_linear.weight" => one(format!("{layer}ffn_down_shexp.weight"), tensor),
+        "block_sparse_moe.input_linear.weight" => halves(1, ["ffn_gate_exps", "ffn_up_exps"]),
+        "mamba.conv1d.weight" => one(name.to_owned(), tensor.squeeze(1)?),
+        "mamba.A_log" => one(name.to_owned(), tensor.exp()?.neg()?.unsqueeze(1)?),
+        "mamba.D" => one(name.to_owned(), tensor.unsqueeze(1)?),
+        "mamba.norm.weight" => one(name.to_owned(), tensor.unsqueeze(0)?),
+        _ => one(name.to_owned(), tensor),
+    }
 }
 
 /// Every other row of what gates and lets through is a gate's.
