@@ -21,7 +21,7 @@ fn tried(backend: Backend) -> &'static str {
     match backend {
         Backend::Cpu => "runs: everything below was tried with it, on x86-64 with AVX2 and AVX-512",
         Backend::Cuda => {
-            "not run, nor linked; all its kernels were compiled with CUDA 13.0 for cards of compute capability 8.0, and its Rust was checked, without flash attention, whose kernels need a download"
+            "built whole with CUDA 13.0 for cards of compute capability 8.0, without flash attention, whose kernels need a download; started without a driver and with one that finds no card, which the processor's worker then takes the place of; not run on a card"
         }
         Backend::Metal | Backend::Accelerate => "not run, and not compiled",
         Backend::Mkl => "not run; its Rust was checked, without the library",

@@ -13,11 +13,12 @@ pub const WORKER_BYTES: u64 = 75_000_000;
 /// workspaces. Not measured: no card was at hand. nvidia-smi shows 300 to 500 MB for programs that have computed nothing yet.
 pub const CARD_BYTES: u64 = 500_000_000;
 
-/// Bytes per token of the vocabulary, and as many again per merge, that stay after loading: two copies of the tokeniser
-/// (`build_llg_factory` in `pipeline/llg.rs` clones it) and the trie of llguidance. Measured: memory at rest less the
-/// weights and [`WORKER_BYTES`], with `MALLOC_MMAP_THRESHOLD_=131072` so that freed weights leave no holes: 1,010 for
-/// Llama's and 1,250 for Qwen3's tokens, each of which had a merge.
-pub const TOKEN_BYTES: u64 = 580;
+/// Bytes per token of the vocabulary, and as many again per merge, that stay after loading: the tokeniser and the trie of
+/// llguidance. Measured: memory at rest less the weights and [`WORKER_BYTES`], with `MALLOC_MMAP_THRESHOLD_=131072` so that freed
+/// weights leave no holes: 1,010 for Llama's and 1,250 for Qwen3's tokens, each of which had a merge, while grammars had a copy of
+/// the tokeniser; the peaks of `cargo xtask bench fit` are 340 and 460 lower without
+/// (`worker/patches/mistralrs-core/vocabulary.patch`).
+pub const TOKEN_BYTES: u64 = 380;
 
 /// Bytes per token, and as many again per merge, that loading leaves in holes of the heap: the metadata, held twice
 /// while the weights are read (`Content::from_readers` in `gguf/content.rs`). Prompts reuse them, so they count only at
