@@ -22,7 +22,72 @@ pub enum Order {
     Columns,
     /// The first four of each sixteen columns, then the second four of each, and so on.
     Groups,
+    /// The first four of each 32 columns of two blocks, then the second four of each, and so on: a `Pair`.
+    Pairs,
+    /// As [`Self::Groups`], with other sums: `Centred`.
+    Centred,
 }
+
+/// Two blocks in place of two [`Block`]s, for weights of which 32 columns share a scale. The sixteen lanes are the groups
+/// `OF_LANES` of the first block and then those of the second.
+#[repr(C, align(64))]
+pub struct Pair {
+    /// Four columns of each group, and then the next four; but of every other group the second four come first, and then the
+    /// first: where two groups of weights are the halves of the same bytes, words of both are to be in one register.
+    pub bytes: [[i8; 64]; 8],
+    /// Sums of each group's activations, in their own units: rounded once, as those of a [`Block`].
+    pub sums: [f32; 16],
+    /// What a step of each group is worth.
+    pub scales: [f32; 16],
+}
+
+impl Pair {
+    const OF_LANES: [usize; 8] = [0, 1, 4, 5, 2, 3, 6, 7];
+
+    /// Puts one of the two blocks in its place.
+    fn set(&mut self, second: usize, block: &[i8; BLOCK], scale: f32) {
+        for (lane, group) in Self::OF_LANES.into_iter().enumerate() {
+            let lane = 8 * second + lane;
+            let columns = &block[32 * group..][..32];
+            let steps: i16 = columns.iter().map(|&byte| i16::from(byte)).sum();
+            self.sums[lane] = f32::from(steps) * scale;
+            self.scales[lane] = scale;
+            for (four, bytes) in self.bytes.iter_mut().enumerate() {
+                let from = 4 * (four ^ (group % 2));
+                bytes[4 * lane..][..4].copy_from_slice(&columns[from..][..4]);
+            }
+        }
+    }
+}
+
+/// A block in place of a [`Block`], for weights of which 16 columns share a scale and which are 32 too large. The sixteen lanes
+/// are the groups `OF_LANES`.
+#[repr(C, align(64))]
+pub struct Centred {
+    /// Four columns of each group, and then the next four; but in every other lane the second four come first, as in a [`Pair`].
+    pub bytes: [[i8; 64]; 4],
+    /// What takes the 32 back: -32 times the steps of each group.
+    pub starts: [i32; 16],
+}
+
+impl Centred {
+    const OF_LANES: [usize; 16] = [0, 4, 2, 6, 1, 5, 3, 7, 8, 12, 10, 14, 9, 13, 11, 15];
+
+    fn set(&mut self, columns: &[i8; BLOCK]) {
+        for (lane, group) in Self::OF_LANES.into_iter().enumerate() {
+            let sixteen = &columns[16 * group..][..16];
+            let steps: i16 = sixteen.iter().map(|&byte| i16::from(byte)).sum();
+            self.starts[lane] = -32 * i32::from(steps);
+            for (four, bytes) in self.bytes.iter_mut().enumerate() {
+                let from = 4 * (four ^ (lane % 2));
+                bytes[4 * lane..][..4].copy_from_slice(&sixteen[from..][..4]);
+            }
+        }
+    }
+}
+
+const _: () =
+    assert!(size_of::<Pair>() == 2 * size_of::<Block>() && size_of::<Centred>() == size_of::<Block>());
 
 const ZERO: Block = Block {
     bytes: [0; BLOCK],
@@ -47,7 +112,10 @@ impl Activations {
         order: Order,
         parallel: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
     ) -> Self {
-        let width = columns.div_ceil(BLOCK);
+        let width = match order {
+            Order::Pairs => columns.div_ceil(2 * BLOCK) * 2,
+            _ => columns.div_ceil(BLOCK),
+        };
         let mut blocks = vec![ZERO; rows.len() / columns.max(1) * width];
         let mut scales = vec![0.0; blocks.len()];
         let (start, first_scale) = (
@@ -57,13 +125,24 @@ impl Activations {
         let row = |index: usize| {
             let numbers = &rows[index * columns..(index + 1) * columns];
             let write = |place: usize, numbers: &[f32; BLOCK]| {
-                let place = index * width + place;
-                // SAFETY: every index is given once, so that every block is written once; there are `width` for each.
+                let at = index * width + place;
+                let mut block = ZERO;
+                let scale = quantise(numbers, &mut block);
+                // SAFETY: every index is given once, so that every block is written once; there are `width` for each, an even
+                // number of them where two are a pair.
                 unsafe {
-                    let block = &mut *start.load(Ordering::Relaxed).add(place);
-                    *first_scale.load(Ordering::Relaxed).add(place) = quantise(numbers, block);
-                    if order == Order::Groups {
-                        block.bytes = in_groups(&block.bytes);
+                    *first_scale.load(Ordering::Relaxed).add(at) = scale;
+                    let to = start.load(Ordering::Relaxed).add(at);
+                    match order {
+                        Order::Columns => *to = block,
+                        Order::Groups => {
+                            block.bytes = in_groups(&block.bytes);
+                            *to = block;
+                        }
+                        Order::Pairs => {
+                            (*to.sub(place % 2).cast::<Pair>()).set(place % 2, &block.bytes, scale)
+                        }
+                        Order::Centred => (*to.cast::<Centred>()).set(&block.bytes),
                     }
                 }
             };

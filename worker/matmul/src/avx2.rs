@@ -9,7 +9,7 @@ use crate::blocks::{Kind, scales_and_minima};
 use crate::kernels::{
     eight_of, fetch, filled_up, for_rows, half, kernel, kernels_of, load16, load32, of_eight, sums_of_32,
 };
-use crate::multiply::{Acts, Kernels, PANEL, PIECE, Products};
+use crate::multiply::{Acts, Kernels, NEAR, PANEL, PIECE, Products};
 use crate::packed::{Eight, EightBlocks, ManyKernel, packing};
 use groups::{Unpacked, unpack_mxfp4, unpack_q4_0, unpack_q4_1, unpack_q5_0, unpack_q5_1};
 

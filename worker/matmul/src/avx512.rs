@@ -11,7 +11,7 @@ use crate::groups::{
 use crate::kernels::{
     eight_of, fetch, filled_up, for_rows, half, kernel, kernels_of, load16, load32, of_eight, sums_of_32,
 };
-use crate::multiply::{Acts, Kernels, PANEL, PIECE, Products};
+use crate::multiply::{Acts, Kernels, NEAR, PANEL, PIECE, Products};
 use crate::packed::{Eight, EightBlocks, ManyKernel, packing};
 
 /// The kernel for a kind of weights, if the processor has what it takes.

@@ -81,12 +81,15 @@ pub(crate) use of_eight;
 /// The set's kernels for a kind of weights: `q4_k` to `mxfp4` for few rows, and for many `MANY_BY_2` and `MANY_BY_4` by the
 /// columns that share a scale, eight each, and `MANY_BLOCKS` for those that have no scale for several blocks.
 macro_rules! kernels_of {
-    ($kind:ident) => {
+    ($kind:ident) => {{
+        let order = match $kind {
+            Kind::Q4K | Kind::Q5K | Kind::Q6K | Kind::Q8_0 => Order::Columns,
+            Kind::Q4_0 | Kind::Q4_1 | Kind::Q5_0 | Kind::Q5_1 | Kind::Mxfp4 => Order::Groups,
+        };
         Kernels {
-            order: match $kind {
-                Kind::Q4K | Kind::Q5K | Kind::Q6K | Kind::Q8_0 => Order::Columns,
-                Kind::Q4_0 | Kind::Q4_1 | Kind::Q5_0 | Kind::Q5_1 | Kind::Mxfp4 => Order::Groups,
-            },
+            order,
+            order_of_many: order,
+            near: NEAR,
             few: match $kind {
                 Kind::Q4K => const { &for_rows!(q4_k) },
                 Kind::Q5K => const { &for_rows!(q5_k) },
@@ -100,7 +103,7 @@ macro_rules! kernels_of {
             },
             many: packing($kind, &MANY_BY_2, &MANY_BY_4, &MANY_BLOCKS),
         }
-    };
+    }};
 }
 pub(crate) use kernels_of;
 

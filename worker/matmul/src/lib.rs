@@ -28,6 +28,8 @@ mod kernels;
 mod multiply;
 mod packed;
 #[cfg(target_arch = "x86_64")]
+mod two;
+#[cfg(target_arch = "x86_64")]
 mod vnni;
 
 pub use activations::{Activations, BLOCK, Order};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::activations::{Activations, Block, Order};
+use crate::activations::{Activations, Block, Centred, Order, Pair};
 use crate::blocks::Kind;
 use crate::packed::{Many, ManyKernel, Pack, SideBySide};
 #[cfg(target_arch = "x86_64")]
@@ -24,7 +24,7 @@ const UNPACKED: usize = 4;
 pub(crate) const PANEL: usize = 8;
 
 /// Bytes of activations beside which whole rows of weights pass: they need not all fit a core's first cache, but nearly.
-const NEAR: usize = 56 << 10;
+pub(crate) const NEAR: usize = 56 << 10;
 /// How far ahead weights are asked for, bytes, where whole rows pass.
 const AHEAD: usize = 4096;
 
@@ -61,6 +61,26 @@ impl Acts {
         unsafe { &*self.blocks.add(row * self.width + place) }
     }
 
+    /// Two blocks of a row.
+    ///
+    /// # Safety
+    /// There are that many rows and pairs of blocks, in [`Order::Pairs`].
+    #[inline(always)]
+    pub unsafe fn pair<'a>(self, row: usize, place: usize) -> &'a Pair {
+        // SAFETY: the caller's, and rows have an even number of blocks.
+        unsafe { &*self.blocks.add(row * self.width + 2 * place).cast() }
+    }
+
+    /// A block of a row.
+    ///
+    /// # Safety
+    /// There are that many rows and blocks, in [`Order::Centred`].
+    #[inline(always)]
+    pub unsafe fn centred<'a>(self, row: usize, place: usize) -> &'a Centred {
+        // SAFETY: the caller's.
+        unsafe { &*self.blocks.add(row * self.width + place).cast() }
+    }
+
     /// What a step of it is worth.
     ///
     /// # Safety
@@ -79,15 +99,20 @@ impl Acts {
 /// # Safety
 /// The processor has what the kernel was compiled for; `weights` begins with the first of the blocks in the first row and
 /// holds the last one in the last; rows are `row_bytes` apart and have `bytes` that count; `acts` begins with the first of
-/// the blocks and has the kernel's number of rows. Memory is asked for what lies `ahead` bytes behind each block.
+/// the blocks and has the kernel's number of rows. Memory is asked for what lies `ahead` bytes behind each block, if the
+/// kernel does not know better.
 pub(crate) type Kernel =
     unsafe fn(weights: &[u8], row_bytes: usize, bytes: usize, ahead: usize, acts: Acts, out: &mut Products);
 
 /// The kernels for a kind of weights.
 #[derive(Clone, Copy)]
 pub(crate) struct Kernels {
-    /// How they take a block's activations.
+    /// How those for few rows take a block's activations.
     pub order: Order,
+    /// How those for many rows do.
+    pub order_of_many: Order,
+    /// Bytes of activations beside which whole rows of weights pass.
+    pub near: usize,
     /// For one row of activations to as many as are taken at once.
     pub few: &'static [Kernel],
     /// For more of them.
@@ -154,7 +179,12 @@ impl<'a> Matrix<'a> {
             "rows of another length"
         );
         let many = activations.len() / self.columns;
-        let activations = Activations::new(activations, self.columns, self.kernels.order, &parallel);
+        let of_many = self.kernels.many.filter(|_| many >= MANY);
+        let order = match of_many {
+            Some(_) => self.kernels.order_of_many,
+            None => self.kernels.order,
+        };
+        let activations = Activations::new(activations, self.columns, order, &parallel);
         let mut out = vec![0.0; many * self.rows];
         let out_start = AtomicPtr::new(out.as_mut_ptr());
         parallel(self.rows.div_ceil(PIECE), &|piece| {
@@ -166,7 +196,7 @@ impl<'a> Matrix<'a> {
                     place.copy_from_nonoverlapping(products.as_ptr(), products.len());
                 }
             };
-            match self.kernels.many.filter(|_| many >= MANY) {
+            match of_many {
                 Some(Many::Eight(pack, kernels)) => {
                     self.many(pack, kernels, &activations, many, rows, write);
                 }
@@ -204,7 +234,7 @@ impl<'a> Matrix<'a> {
             let mut products: Products = [[0.0; PIECE]; TILE];
             // With one tile the weights pass once, and whole rows are how memory likes to be read. With several they stay
             // near, and it is the activations that must fit the first cache. Then the next row but one is asked for.
-            let whole = many <= tile && taken * activations.width * size_of::<Block>() <= NEAR;
+            let whole = many <= tile && taken * activations.width * size_of::<Block>() <= self.kernels.near;
             let (at_once, ahead) = match whole {
                 true => (activations.width, AHEAD),
                 false => (PANEL, 2 * self.row_bytes),

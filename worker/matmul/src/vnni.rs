@@ -2,6 +2,7 @@
 //!
 //! A block of weights is unpacked to four registers whose sixteen lanes are its sixteen groups of sixteen columns
 //! (`groups.rs`), so that four instructions multiply a block, and what is done for each scale is done for all of them at once.
+//! Q4_K and Q6_K have kernels of their own (`two.rs`).
 //!
 //! For many rows of activations sixteen rows of weights lie side by side, four columns of each in turn: one instruction
 //! multiplies four activations, taken from memory as they are, with all of them.
@@ -16,8 +17,9 @@ use crate::groups::{
     unpack_q5_k, unpack_q6_k, unpack_q8_0,
 };
 use crate::kernels::{fetch, filled_up, for_rows, kernel};
-use crate::multiply::{Acts, Kernel, Kernels, PANEL, PIECE, Products};
+use crate::multiply::{Acts, Kernel, Kernels, NEAR, PANEL, PIECE, Products};
 use crate::packed::{Many, ManyKernel, Pack, SideBySide};
+use crate::two::{self, q4_k, q6_k};
 
 /// The kernels for a kind of weights, if the processor has what they take.
 pub fn kernels(kind: Kind) -> Option<Kernels> {
@@ -45,7 +47,16 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
         _ => &MANY_BY_32,
     };
     able.then_some(Kernels {
-        order: Order::Groups,
+        order: match kind {
+            Kind::Q4K => Order::Pairs,
+            Kind::Q6K => Order::Centred,
+            _ => Order::Groups,
+        },
+        order_of_many: Order::Groups,
+        near: match kind {
+            Kind::Q4K | Kind::Q6K => two::NEAR,
+            _ => NEAR,
+        },
         few,
         many: Some(Many::Sixteen(pack, kernels)),
     })
@@ -89,6 +100,13 @@ macro_rules! kind {
             $add
         );
 
+        pack!($pack, $unpack);
+    };
+}
+
+/// Declares how sixteen rows of a kind of weights are put side by side, blocks which `$unpack` unpacks.
+macro_rules! pack {
+    ($pack:ident, $unpack:ident) => {
         /// # Safety
         /// The processor has what this is compiled for.
         #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,f16c")]
@@ -118,9 +136,9 @@ macro_rules! kind {
     };
 }
 
-kind!(q4_k, add_q4_k, pack_q4_k, 144, unpack_q4_k);
+pack!(pack_q4_k, unpack_q4_k);
 kind!(q5_k, add_q5_k, pack_q5_k, 176, unpack_q5_k);
-kind!(q6_k, add_q6_k, pack_q6_k, 210, unpack_q6_k);
+pack!(pack_q6_k, unpack_q6_k);
 kind!(q8_0, add_q8_0, pack_q8_0, 8 * 34, unpack_q8_0);
 kind!(q4_0, add_q4_0, pack_q4_0, 8 * 18, unpack_q4_0);
 kind!(q4_1, add_q4_1, pack_q4_1, 8 * 20, unpack_q4_1);
