@@ -13,6 +13,7 @@ mod families;
 mod fault;
 mod generate;
 mod load;
+mod mapped;
 mod matmul;
 mod measure;
 mod memory;
@@ -59,6 +60,7 @@ fn main() {
     experts::install();
     mxfp4::install();
     quantise::install();
+    mapped::install();
     tokenizer::install();
     let (requests, outbox) = connection::open();
     outbox.send(Event::Hello {

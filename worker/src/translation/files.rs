@@ -1,7 +1,7 @@
 //! The tensors of a GGUF file, or of the parts of one, read when they are asked for.
 
 use std::collections::HashMap;
-use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -9,17 +9,15 @@ use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Shape, Tensor};
 use hearth_gguf::Header;
-use mistralrs_core::{ParallelFile, read_in_place};
-use parking_lot::Mutex;
+use mistralrs_core::GgufWeights;
 
-/// Bytes that are asked for at a time.
-const CHUNK: usize = 1 << 20;
+use crate::mapped::MappedFile;
 
 /// Where in a header the number of tensors stands, in eight bytes (ggml's `docs/gguf.md`).
 const TENSOR_COUNT: std::ops::Range<usize> = 8..16;
 
 struct Part {
-    reader: Mutex<BufReader<ParallelFile>>,
+    file: MappedFile,
     data_start: u64,
 }
 
@@ -52,8 +50,10 @@ impl Files {
         let mut metadata = None;
         for path in paths {
             let header = Header::open(path).with_context(|| unreadable(path))?;
+            let file = MappedFile::open(path).with_context(|| unreadable(path))?;
             if metadata.is_none() {
-                metadata = Some(values(path, header.data_start)?);
+                let bytes = file.bytes(0, usize::try_from(header.data_start)?);
+                metadata = Some(values(bytes.with_context(|| unreadable(path))?)?);
             }
             let place = |tensor: hearth_gguf::Tensor| {
                 let sides = tensor.shape.iter().rev().map(|side| *side as usize);
@@ -66,9 +66,8 @@ impl Files {
                 (tensor.name, place)
             };
             tensors.extend(header.tensors.into_iter().map(place));
-            let file = ParallelFile::open(path).with_context(|| unreadable(path))?;
             parts.push(Part {
-                reader: Mutex::new(BufReader::with_capacity(CHUNK, file)),
+                file,
                 data_start: header.data_start,
             });
         }
@@ -139,12 +138,13 @@ impl Files {
             shape: Shape::from(place.shape.clone()),
             offset: place.offset,
         };
-        let mut reader = part.reader.lock();
-        let in_place = match device {
-            Device::Cpu => read_in_place(&mut *reader, part.data_start, &info)?,
-            _ => None,
-        };
-        in_place.map_or_else(|| info.read(&mut *reader, part.data_start, device), Ok)
+        match part.file.tensor(&info, part.data_start, device)? {
+            Some(tensor) => Ok(tensor),
+            None => {
+                let mut reader = Cursor::new(part.file.bytes(0, part.file.length()).unwrap_or_default());
+                info.read(&mut reader, part.data_start, device)
+            }
+        }
     }
 
     /// Bytes of a tensor, from the `start`th on.
@@ -157,9 +157,11 @@ impl Files {
             .data_start
             .saturating_add(place.offset)
             .saturating_add(start as u64);
-        let mut reader = part.reader.lock();
-        reader.seek(SeekFrom::Start(at))?;
-        Ok(reader.read_exact(bytes)?)
+        match part.file.bytes(at, bytes.len()) {
+            Some(found) => bytes.copy_from_slice(found),
+            None => candle_core::bail!("the file ends within its tensor {name}"),
+        }
+        Ok(())
     }
 }
 
@@ -167,15 +169,13 @@ fn unreadable(path: &Path) -> String {
     format!("{} cannot be read", path.display())
 }
 
-/// What a file says of the model, read by candle, which stops at tensors that it does not know: it is told that there are none.
-fn values(path: &Path, header_length: u64) -> Result<HashMap<String, Value>> {
-    let file = ParallelFile::open(path).with_context(|| unreadable(path))?;
-    let mut header = Vec::new();
-    BufReader::with_capacity(CHUNK, file)
-        .take(header_length)
-        .read_to_end(&mut header)
-        .with_context(|| unreadable(path))?;
-    let count = header.get_mut(TENSOR_COUNT).with_context(|| unreadable(path))?;
+/// What a file's header says of the model, read by candle, which stops at tensors that it does not know: it is told that there are
+/// none.
+fn values(header: &[u8]) -> Result<HashMap<String, Value>> {
+    let mut header = header.to_vec();
+    let count = header
+        .get_mut(TENSOR_COUNT)
+        .context("its header has no room for a number of tensors")?;
     count.fill(0);
     Ok(Content::read(&mut Cursor::new(header))?.metadata)
 }
