@@ -114,9 +114,45 @@ fn template(metadata: &Metadata) -> Value {
     })
 }
 
+/// Gemma 4's end of a turn. Its files number the end of a text alone; llama.cpp knows this one by what it says
+/// (`src/llama-vocab.cpp`), as mistral.rs does those of older models.
+const TURN_END: &str = "<turn|>";
+
 /// `generation_config.json`: which tokens end a reply.
 fn ends(metadata: &Metadata) -> Value {
-    let ends = ["eos_token_id", "eot_token_id", "eom_token_id"];
-    let ends = ends.map(|key| metadata.global_number(&format!("tokenizer.ggml.{key}")));
-    json!({ "eos_token_id": ends.into_iter().flatten().collect::<Vec<_>>() })
+    let numbered = ["eos_token_id", "eot_token_id", "eom_token_id"];
+    let numbered = numbered.map(|key| metadata.global_number(&format!("tokenizer.ggml.{key}")));
+    let mut ends: Vec<usize> = numbered.into_iter().flatten().collect();
+    ends.extend(metadata.number_of_token(TURN_END));
+    ends.dedup();
+    json!({ "eos_token_id": ends })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use candle_core::quantized::gguf_file::Value as Entry;
+
+    use super::*;
+
+    #[test]
+    fn a_turn_ends_where_the_model_says_so() -> Result<()> {
+        let text = |text: &str| Entry::String(text.to_owned());
+        let tokens = ["<pad>", "<eos>", "a", TURN_END].map(text);
+        let mut entries = HashMap::from([
+            ("general.architecture".to_owned(), text("gemma4")),
+            ("tokenizer.ggml.eos_token_id".to_owned(), Entry::U32(1)),
+            (
+                "tokenizer.ggml.tokens".to_owned(),
+                Entry::Array(tokens[..3].to_vec()),
+            ),
+        ]);
+        assert_eq!(ends(&Metadata::new(&entries)?), json!({ "eos_token_id": [1] }));
+        entries.insert("tokenizer.ggml.tokens".to_owned(), Entry::Array(tokens.to_vec()));
+        assert_eq!(ends(&Metadata::new(&entries)?), json!({ "eos_token_id": [1, 3] }));
+        entries.insert("tokenizer.ggml.eos_token_id".to_owned(), Entry::U32(3));
+        assert_eq!(ends(&Metadata::new(&entries)?), json!({ "eos_token_id": [3] }));
+        Ok(())
+    }
 }

@@ -90,6 +90,14 @@ impl<'a> Metadata<'a> {
         };
         tokens.get(self.global_number(key)?).and_then(text)
     }
+
+    /// The number of the token that is this text.
+    pub fn number_of_token(&self, wanted: &str) -> Option<usize> {
+        let Some(Value::Array(tokens)) = self.values.get("tokenizer.ggml.tokens") else {
+            return None;
+        };
+        tokens.iter().position(|token| text(token) == Some(wanted))
+    }
 }
 
 fn text(value: &Value) -> Option<&str> {

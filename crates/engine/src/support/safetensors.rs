@@ -22,6 +22,8 @@ pub struct Class {
     reads_parameters: bool,
     /// Whether mistral.rs reads back what it writes of it as UQFF.
     pub reads_uqff: bool,
+    /// Whether an output that is the table of embeddings stays that, whatever else is quantised, and is no layer.
+    keeps_table: bool,
     /// How its weights are quantised in the files, where mistral.rs reads them in no other way.
     quantised: Option<&'static str>,
 }
@@ -34,6 +36,7 @@ const fn text(name: &'static str, family: &'static str) -> Class {
         stretched: &[],
         reads_parameters: false,
         reads_uqff: true,
+        keeps_table: false,
         quantised: None,
     }
 }
@@ -60,6 +63,13 @@ impl Class {
     const fn without_uqff(self) -> Self {
         Self {
             reads_uqff: false,
+            ..self
+        }
+    }
+
+    const fn keeping_the_table(self) -> Self {
+        Self {
+            keeps_table: true,
             ..self
         }
     }
@@ -166,7 +176,7 @@ pub const CLASSES: [Class; 19] = [
     sees("Gemma3ForConditionalGeneration", "gemma3").stretched(&["linear"]),
     sees("Gemma4ForConditionalGeneration", "gemma4")
         .reading_parameters()
-        .without_uqff(),
+        .keeping_the_table(),
     sees("Mistral3ForConditionalGeneration", "mistral3"),
     sees("Qwen3_5ForConditionalGeneration", "qwen3_5").reading_parameters(),
     sees("Qwen3_5MoeForConditionalGeneration", "qwen3_5_moe").reading_parameters(),
@@ -256,7 +266,7 @@ pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
                     .to_owned(),
             });
         }
-        layers(model, size)?;
+        layers(model, size, class.keeps_table && !apart)?;
         let is_there = |part: &str| model.tensors.iter().any(|tensor| tensor.name.contains(part));
         let left_out = class.left_out(&model.config);
         if let Some(part) = left_out.into_iter().find(|part| !is_there(part)) {
@@ -284,7 +294,7 @@ pub fn check(model: &Checkpoint) -> Result<Class, Unsupported> {
 }
 
 /// What mistral.rs would find out while it reads the layers of UQFF, or at the first token.
-fn layers(model: &Checkpoint, vocabulary: u64) -> Result<(), Unsupported> {
+fn layers(model: &Checkpoint, vocabulary: u64, without_output: bool) -> Result<(), Unsupported> {
     let misfit = |detail: String| Err(Unsupported::Misfit { detail });
     let mut estimated = false;
     for layer in &model.layers {
@@ -325,7 +335,7 @@ fn layers(model: &Checkpoint, vocabulary: u64) -> Result<(), Unsupported> {
     }
     let width = model.config.number("hidden_size").unwrap_or_default();
     let is_output = |shape: &[u64]| shape == [vocabulary, width];
-    if !estimated && !model.layers.iter().any(|layer| is_output(&layer.shape)) {
+    if !estimated && !without_output && !model.layers.iter().any(|layer| is_output(&layer.shape)) {
         return misfit(format!(
             "none of its layers is the output, {vocabulary} tokens by {width}: its config.json is another model's"
         ));
