@@ -59,6 +59,25 @@ impl MappedFile {
         self.0.get(start..start.checked_add(length)?)
     }
 
+    /// Lets go of what some bytes take in memory: what was made of them lies elsewhere. Asked for again, they are there.
+    #[cfg(unix)]
+    #[allow(unsafe_code, reason = "pages of a file may be dropped")]
+    pub fn let_go(&self, start: u64, length: usize) {
+        if self.bytes(start, length).is_none() {
+            return;
+        }
+        let start = start as usize;
+        // SAFETY: nothing is written to the map, so that what is dropped is in the file. Where it fails, memory is held for longer.
+        let _ = unsafe {
+            self.0
+                .unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, length)
+        };
+    }
+
+    /// Elsewhere the system takes it back by itself.
+    #[cfg(not(unix))]
+    pub fn let_go(&self, _: u64, _: usize) {}
+
     /// Blocks of a kind where they lie, or none where no number of their width may.
     fn blocks<T: GgmlType + 'static>(&self, start: usize, bytes: usize) -> Option<QStorage> {
         let first = self.0.get(start..)?.as_ptr().cast::<T>();
@@ -87,6 +106,7 @@ impl GgufWeights for MappedFile {
         bring(&self.0, bytes);
         if !device.is_cpu() {
             let storage = QStorage::from_data(Cow::Borrowed(bytes), device, info.ggml_dtype)?;
+            self.let_go(start, length);
             return QTensor::new(storage, info.shape.clone()).map(Some);
         }
         // No file is longer than memory's addresses reach.
@@ -257,6 +277,11 @@ mod tests {
             let read = info.read(&mut file, content.tensor_data_offset, &Device::Cpu)?;
             assert_eq!(there.dtype(), read.dtype());
             assert_eq!(there.data()?, read.data()?, "{name}");
+            mapped.let_go(
+                content.tensor_data_offset + info.offset,
+                there.storage_size_in_bytes(),
+            );
+            assert_eq!(there.data()?, read.data()?, "{name}, let go");
             let furthest = |a: Tensor, b: Tensor| -> Result<f32> {
                 let apart = (a.to_dtype(DType::F32)? - b.to_dtype(DType::F32)?)?;
                 apart.abs()?.max_all()?.to_scalar()
@@ -283,6 +308,7 @@ mod tests {
         let of = |kind, start| mapped.tensor(&info(kind), start, &Device::Cpu);
         assert!(of(GgmlDType::F32, length - 6 * 512 * 4 + 4)?.is_none());
         assert!(of(GgmlDType::F32, u64::MAX)?.is_none());
+        mapped.let_go(length, 4096);
         assert!(of(GgmlDType::F32, 2)?.is_none() && of(GgmlDType::Q8_0, 2)?.is_some());
         std::fs::remove_dir_all(&folder)?;
         Ok(())

@@ -136,6 +136,9 @@ fn quantised(files: &Files, names: &[String], shape: [usize; 3], device: &Device
     let row = data[0].len() * names.len() / (count * rows);
     let mut bytes = Vec::with_capacity(row * count * rows);
     in_turn(&data, row, &mut bytes);
+    for name in names {
+        files.let_go(name);
+    }
     of_bytes(&bytes, kind, (count, rows, columns), device)
 }
 

@@ -147,7 +147,19 @@ impl Files {
         }
     }
 
-    /// Bytes of a tensor, from the `start`th on.
+    /// Lets go of what a tensor takes in memory, of which something else was made.
+    pub fn let_go(&self, name: &str) {
+        if let Ok((part, place)) = self.place(name)
+            && let Ok(kind) = kind(&place.kind)
+        {
+            let weights: usize = place.shape.iter().product();
+            let bytes = weights / kind.block_size() * kind.type_size();
+            part.file
+                .let_go(part.data_start.saturating_add(place.offset), bytes);
+        }
+    }
+
+    /// A copy of bytes of a tensor, from the `start`th on, of which no others are held.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -158,7 +170,10 @@ impl Files {
             .saturating_add(place.offset)
             .saturating_add(start as u64);
         match part.file.bytes(at, bytes.len()) {
-            Some(found) => bytes.copy_from_slice(found),
+            Some(found) => {
+                bytes.copy_from_slice(found);
+                part.file.let_go(at, bytes.len());
+            }
             None => candle_core::bail!("the file ends within its tensor {name}"),
         }
         Ok(())

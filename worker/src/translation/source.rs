@@ -59,7 +59,9 @@ impl Source {
         check(&name, self.files.shape(&name), shape)?;
         let read = |device: &Device| self.files.read(&name, device);
         if let Some(rows) = place.rows {
-            return reordered(&read(&Device::Cpu)?, rows, device).map(Arc::new);
+            let ordered = reordered(&read(&Device::Cpu)?, rows, device)?;
+            self.files.let_go(&name);
+            return Ok(Arc::new(ordered));
         }
         match shard {
             Shard::Simple { world_size: 1, .. } => read(device).map(Arc::new),
@@ -75,12 +77,10 @@ impl Source {
     /// Keys and values from what is compressed, of which llama.cpp keeps each apart, and the keys' turned round: numbers that
     /// lie along other rows than they were quantised along. With the quantisation of eight bits no more is lost.
     fn joined(&self, name: &str, shape: &[usize]) -> Result<QTensor> {
-        let (keys, values) = (
-            name.replace("attn_kv_b", "attn_k_b"),
-            name.replace("attn_kv_b", "attn_v_b"),
-        );
-        let read = |name: &str| self.files.read(&format!("{name}.weight"), &Device::Cpu);
-        let (keys, values) = (read(&keys)?, read(&values)?);
+        let names =
+            ["attn_k_b", "attn_v_b"].map(|part| format!("{}.weight", name.replace("attn_kv_b", part)));
+        let read = |name: &str| self.files.read(name, &Device::Cpu);
+        let (keys, values) = (read(&names[0])?, read(&names[1])?);
         let kind = match keys.dtype() {
             GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16 => GgmlDType::F32,
             _ => GgmlDType::Q8_0,
@@ -88,6 +88,9 @@ impl Source {
         let numbers = |tensor: &QTensor| tensor.dequantize(&Device::Cpu);
         let keys = numbers(&keys)?.transpose(1, 2)?;
         let joined = Tensor::cat(&[keys, numbers(&values)?], 1)?.flatten(0, 1)?;
+        for name in &names {
+            self.files.let_go(name);
+        }
         check(name, Some(joined.dims()), shape)?;
         QTensor::quantize(&joined, kind)
     }
