@@ -56,15 +56,14 @@ struct Row {
     accepted: usize,
     plain: f64,
     speed: f64,
+    /// The median of the rounds' own, each of two replies one after the other: a machine that others use is faster in some
+    /// minutes than in others.
+    speedup: f64,
 }
 
 impl Row {
     fn acceptance(&self) -> Option<f64> {
         (self.drafted > 0).then(|| self.accepted as f64 / self.drafted as f64)
-    }
-
-    fn speedup(&self) -> f64 {
-        self.speed / self.plain
     }
 
     fn line(&self) -> String {
@@ -78,7 +77,7 @@ impl Row {
             self.text,
             self.plain,
             self.speed,
-            self.speedup()
+            self.speedup
         )
     }
 
@@ -90,7 +89,7 @@ impl Row {
             "text": self.text,
             "plain_tokens_per_second": self.plain,
             "tokens_per_second": self.speed,
-            "speedup": self.speedup(),
+            "speedup": self.speedup,
         })
     }
 }
@@ -240,9 +239,12 @@ impl Bench {
                 drafted.push(with);
             }
         }
-        let speed = |replies: &[ReplyStats]| {
-            median(replies.iter().map(ReplyStats::decode_tokens_per_second)).unwrap_or_default()
+        let speeds = |replies: &[ReplyStats]| -> Vec<f64> {
+            let speeds = replies.iter().map(ReplyStats::decode_tokens_per_second);
+            speeds.collect()
         };
+        let (without, with) = (speeds(&plain), speeds(&drafted));
+        let ratios = with.iter().zip(&without).map(|(with, without)| with / without);
         let sum = |of: fn(&ReplyStats) -> usize| drafted.iter().map(of).sum();
         Ok(Row {
             drafter,
@@ -250,8 +252,9 @@ impl Bench {
             text,
             drafted: sum(|reply| reply.speculation.drafted),
             accepted: sum(|reply| reply.speculation.accepted),
-            plain: speed(&plain),
-            speed: speed(&drafted),
+            plain: median(without.iter().copied()).unwrap_or_default(),
+            speed: median(with.iter().copied()).unwrap_or_default(),
+            speedup: median(ratios).unwrap_or_default(),
         })
     }
 }
