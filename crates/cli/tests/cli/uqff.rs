@@ -77,7 +77,7 @@ async fn uqff_of_a_class_that_the_engine_reads_in_other_forms_alone_is_said_not_
     let hub = FakeHub::start().await;
     hub.repo("hearth-demo/Seer-UQFF")
         .tags(["uqff", "mistral.rs"])
-        .class("Gemma4ForConditionalGeneration")
+        .class("GptOssForCausalLM")
         .file("q8_0-0.uqff", "of no matter");
     let place = Place::near(&hub.url);
     let page = place.json(&["search", "seer"]).await;
