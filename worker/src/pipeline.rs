@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use candle_core::{Device, IndexOp, Result, Tensor, bail};
-use hearth_speculation::{MOST, Pace, Pass, Run, lookup};
+use hearth_speculation::{Confidence, Growth, MOST, Pace, Pass, Run, lookup};
 use mistralrs_core::device_map::DeviceMapper;
 use mistralrs_core::pipeline::chat_template::ChatTemplate;
 use mistralrs_core::pipeline::sampling::{finish_or_add_toks_to_seq, sample_sequence};
@@ -23,7 +23,7 @@ use mistralrs_core::{IsqType, ModelCategory, Pipeline};
 use rand_isaac::Isaac64Rng;
 use tokenizers::Tokenizer;
 
-use crate::draft::Drafter;
+use crate::draft::{Drafted, Drafter};
 use crate::reader::{PORTION, Reader, common};
 use crate::reply::Reply;
 use crate::shelf::Shelf;
@@ -42,25 +42,49 @@ const MODEL: usize = 3;
 /// Tokens that the target may say next.
 #[derive(Default)]
 struct Draft {
+    /// Those about which the target is asked.
     tokens: Vec<u32>,
     /// Which kind of draft it is.
     grade: usize,
+    /// What a draft model said: the tokens, and perhaps one more of which it was not sure enough.
+    modelled: Vec<Drafted>,
     /// Seconds that it took, and those that it took the draft model to read what had been said without it.
     drafting: f64,
     catching_up: f64,
 }
 
 impl Draft {
-    fn ask(&mut self, drafter: &mut Drafter, text: &[u32], length: usize) -> Result<()> {
+    fn ask(&mut self, drafter: &mut Drafter, text: &[u32], most: usize, mut growth: Growth) -> Result<()> {
         let start = Instant::now();
         // After a pass that its draft was part of it is two tokens behind at most.
         if drafter.behind(text) > 2 {
             drafter.catch_up(text)?;
         }
         self.catching_up = start.elapsed().as_secs_f64();
-        self.tokens = drafter.draft(text, length)?;
+        self.modelled = drafter.draft(text, most, |drafted| growth.goes_on(drafted.lead))?;
         self.drafting = start.elapsed().as_secs_f64() - self.catching_up;
+        self.tokens = self.modelled.iter().map(|drafted| drafted.token).collect();
+        if !growth.keeps_last() {
+            self.tokens.pop();
+        }
         Ok(())
+    }
+
+    /// The pass that it was part of, of whose tokens so many stood and after which the target chose `last`.
+    fn pass(&self, accepted: usize, last: Option<u32>, seconds: f64) -> Pass {
+        let next = self.modelled.get(self.tokens.len());
+        Pass {
+            grade: self.grade,
+            drafted: self.modelled.len().max(self.tokens.len()),
+            asked: self.tokens.len(),
+            accepted,
+            next: next
+                .filter(|_| accepted == self.tokens.len())
+                .map(|next| last == Some(next.token)),
+            seconds,
+            drafting: self.drafting,
+            catching_up: self.catching_up,
+        }
     }
 }
 
@@ -72,6 +96,7 @@ pub struct ChatPipeline {
     /// Tokens of prompt and reply together.
     context: usize,
     pace: Pace,
+    confidence: Confidence,
     reply: Arc<parking_lot::Mutex<Reply>>,
     /// A chat whose first token was its last, and how it ended: mistral.rs forgets that after every prompt and goes on.
     ended: Option<(usize, SequenceState)>,
@@ -122,6 +147,7 @@ impl ChatPipeline {
             shelf: Shelf::default(),
             context,
             pace: Pace::new(USUAL),
+            confidence: Confidence::default(),
             reply,
             ended: None,
             no_cache: EitherCache::Normal(NormalCache::new(0, 0)),
@@ -221,7 +247,10 @@ impl ChatPipeline {
         draft.grade = grade;
         match (&mut self.drafter, found) {
             (Some(drafter), _) if grade == MODEL => {
-                if let Err(error) = draft.ask(drafter, text, length) {
+                let terms = self.pace.terms(MODEL);
+                let most = if terms.is_some() { room } else { length };
+                let growth = Growth::new(&self.confidence, terms);
+                if let Err(error) = draft.ask(drafter, text, most, growth) {
                     // The reply itself needs no drafts.
                     tracing::error!("the draft model failed and is not asked again: {error}");
                     self.drafter = None;
@@ -284,12 +313,14 @@ impl ChatPipeline {
         let passing = start.elapsed().as_secs_f64();
 
         let mut run = Run::new(&draft.tokens);
+        let mut last = None;
         for place in 0..=draft.tokens.len() {
             let return_logprobs = seq.return_logprobs();
             let logits = logits.i(place)?;
             let chosen =
                 sample_sequence(logits, seq, return_logprobs, rng.clone(), false, false, false).await?;
             let token = chosen.token;
+            last = Some(token);
             let goes_on = run.chose(token);
             if self.told.contains(&token) {
                 seq.enable_reasoning(ReasoningMode::TagBased, Box::new(ToldWhole));
@@ -316,14 +347,11 @@ impl ChatPipeline {
         );
         self.target.rewind(text.len() + accepted)?;
         if rest.len() == 1 && !is_prompt {
-            self.pace.record(Pass {
-                grade: draft.grade,
-                drafted: draft.tokens.len(),
-                accepted,
-                seconds,
-                drafting: draft.drafting,
-                catching_up: draft.catching_up,
-            });
+            let pass = draft.pass(accepted, last, seconds);
+            for (drafted, stood) in draft.modelled.iter().zip(pass.stood()) {
+                self.confidence.record(drafted.lead, stood);
+            }
+            self.pace.record(pass);
             let plain = self.pace.plain_seconds();
             self.reply.lock().passed(draft.tokens.len(), accepted, plain);
         }

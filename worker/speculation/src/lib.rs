@@ -7,11 +7,14 @@
 //! * [`lookup`] drafts without a model: what followed the last time that the text ended like this.
 //! * [`Run`] says what of a draft stands.
 //! * [`Pace`] says how much to draft, from what passes cost and how much of them stood.
+//! * [`Growth`] ends a draft where the model that drafts is no longer sure.
 
+mod confidence;
 mod lookup;
 mod pace;
 mod run;
 
+pub use confidence::{Confidence, Growth};
 pub use lookup::{Found, lookup};
-pub use pace::{GRADES, MOST, Pace, Pass};
+pub use pace::{GRADES, MOST, Pace, Pass, Terms};
 pub use run::Run;

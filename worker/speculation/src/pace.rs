@@ -37,16 +37,45 @@ const LOOK: usize = 2;
 pub struct Pass {
     /// Kind of the draft, below [`GRADES`].
     pub grade: usize,
-    /// Tokens drafted; none in a plain pass.
+    /// Tokens drafted.
     pub drafted: usize,
+    /// Of those, about how many the target was asked; none in a plain pass.
+    pub asked: usize,
     /// Of those, how many stood.
     pub accepted: usize,
-    /// What the pass over `drafted` + 1 tokens took.
+    /// Where all did, whether the token would have stood as well about which it was not asked.
+    pub next: Option<bool>,
+    /// What the pass over `asked` + 1 tokens took.
     pub seconds: f64,
     /// What the drafting took.
     pub drafting: f64,
     /// What it took beside that to make drafting possible: a draft model reads what was said without it.
     pub catching_up: f64,
+}
+
+impl Pass {
+    /// Whether each token that was drafted stood, as far as is known: behind one that did not, nothing is.
+    pub fn stood(&self) -> impl Iterator<Item = bool> {
+        let after = if self.accepted < self.asked {
+            Some(false)
+        } else {
+            self.next
+        };
+        std::iter::repeat_n(true, self.accepted).chain(after)
+    }
+}
+
+/// What a token more must promise, in parts of a pass over one token.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Tokens that come in the time of such a pass as it is.
+    pub rate: f64,
+    /// What drafting it takes.
+    pub drafting: f64,
+    /// What it adds to the pass.
+    pub passing: f64,
+    /// How often one stands.
+    pub usual: f64,
 }
 
 /// The measurements, and the lengths that follow from them.
@@ -139,6 +168,20 @@ impl Pace {
         }
     }
 
+    /// What a token more than those that are drafted must promise; none where drafts of this kind are but looked at.
+    #[must_use]
+    pub fn terms(&self, grade: usize) -> Option<Terms> {
+        let kind = self.grades.get(grade)?;
+        let best = self.best(kind, MOST);
+        (best > 0).then(|| Terms {
+            rate: self.gain(kind, best),
+            drafting: kind.drafting / self.plain.max(f64::MIN_POSITIVE),
+            // Of all of them alike: the difference of two lengths is lost in how much passes differ.
+            passing: (self.multiple(best + 1) - 1.0).max(0.0) / best as f64,
+            usual: kind.acceptance(),
+        })
+    }
+
     /// The length that brings most; 0 when that is no more than the target alone.
     fn best(&self, kind: &Grade, most: usize) -> usize {
         let mut best = (MARGIN, 0);
@@ -210,7 +253,7 @@ impl Pace {
         };
         let each = pass.drafting / pass.drafted as f64;
         kind.drafting += FRESH_TIME * (each - kind.drafting);
-        for stood in (0..pass.drafted.min(pass.accepted + 1)).map(|place| place < pass.accepted) {
+        for stood in pass.stood() {
             kind.accepted *= MEMORY;
             kind.refused *= MEMORY;
             *(if stood {
@@ -229,7 +272,7 @@ impl Pace {
     }
 
     fn learn_cost(&mut self, pass: &Pass) {
-        let tokens = pass.drafted + 1;
+        let tokens = pass.asked + 1;
         if tokens == 1 {
             self.since_plain = 0;
             self.plain_passes += 1;
@@ -259,7 +302,9 @@ mod tests {
         Pass {
             grade: 0,
             drafted,
+            asked: drafted,
             accepted: 0,
+            next: None,
             seconds,
             drafting: 0.0,
             catching_up: 0.0,

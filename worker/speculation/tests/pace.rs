@@ -28,7 +28,9 @@ impl World {
             pace.record(Pass {
                 grade: 0,
                 drafted,
+                asked: drafted,
                 accepted,
+                next: None,
                 seconds,
                 drafting,
                 catching_up: 0.0,
