@@ -5,13 +5,15 @@ use hearth_speculation::{Confidence, GRADES, Growth, MOST, Pace, Pass};
 /// The drafting model's grade.
 const MODEL: usize = 3;
 
+/// How far a draft model's next token is ahead of the one after it, and how probably it stands.
+type Token = fn(&mut fastrand::Rng) -> (f32, f64);
+
 /// A machine, and a draft model.
 struct World {
     /// What a token more adds to a pass, and what drafting one takes, as parts of a pass over one.
     slope: f64,
     drafting: f64,
-    /// How far the next token is ahead, and how probably it stands.
-    token: fn(&mut fastrand::Rng) -> (f32, f64),
+    token: Token,
     acceptance: f64,
 }
 
@@ -75,7 +77,7 @@ impl World {
 }
 
 /// Machines with such a draft model.
-fn worlds(token: fn(&mut fastrand::Rng) -> (f32, f64), acceptance: f64) -> impl Iterator<Item = World> {
+fn worlds(token: Token, acceptance: f64) -> impl Iterator<Item = World> {
     [(0.05, 0.1), (0.2, 0.1), (0.2, 0.2), (0.4, 0.15)]
         .into_iter()
         .map(move |(slope, drafting)| World {
@@ -102,7 +104,7 @@ fn a_model_that_knows_when_it_is_unsure_is_worth_more_than_any_one_length() {
 
 #[test]
 fn where_being_sure_tells_nothing_nothing_is_lost() {
-    const TOKENS: [(f64, fn(&mut fastrand::Rng) -> (f32, f64)); 4] = [
+    const TOKENS: [(f64, Token); 4] = [
         (0.2, |random| (10.0 * random.f32(), 0.2)),
         (0.6, |random| (10.0 * random.f32(), 0.6)),
         (0.8, |random| (10.0 * random.f32(), 0.8)),
