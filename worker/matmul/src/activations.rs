@@ -26,6 +26,10 @@ pub enum Order {
     Pairs,
     /// As [`Self::Groups`], with other sums: `Centred`.
     Centred,
+    /// The first four columns of each 32, then the second four of each, and so on: `Stacked`.
+    Stacked,
+    /// Eight columns of each 32, beside the next 32's: `Folded`.
+    Folded,
 }
 
 /// Two blocks in place of two [`Block`]s, for weights of which 32 columns share a scale. The sixteen lanes are the groups
@@ -86,8 +90,71 @@ impl Centred {
     }
 }
 
-const _: () =
-    assert!(size_of::<Pair>() == 2 * size_of::<Block>() && size_of::<Centred>() == size_of::<Block>());
+/// A block in place of a [`Block`], for weights of which 32 columns share a scale, in registers of 32 bytes. Of the eight lanes
+/// four are even groups, or odd ones, and the others the same once more.
+#[repr(C, align(64))]
+pub struct Stacked {
+    /// Four columns of each even group, and sixteen columns on four more of each; the same of each odd group; and then the next four.
+    pub bytes: [[i8; 32]; 8],
+    /// Sums of each group's activations, in their own units: rounded once, as those of a [`Block`].
+    pub sums: [f32; 8],
+    /// What a step is worth, for each lane.
+    pub scales: [f32; 8],
+}
+
+impl Stacked {
+    fn set(&mut self, columns: &[i8; BLOCK], scale: f32) {
+        for (index, bytes) in self.bytes.iter_mut().enumerate() {
+            let (four, odd) = (index / 2, index % 2);
+            for (lane, bytes) in bytes.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                let from = 32 * (2 * (lane % 4) + odd) + 16 * (lane / 4) + 4 * four;
+                bytes.copy_from_slice(&columns[from..][..4]);
+            }
+        }
+        for (sum, columns) in self.sums.iter_mut().zip(columns.as_chunks::<32>().0) {
+            let steps: i16 = columns.iter().map(|&byte| i16::from(byte)).sum();
+            *sum = f32::from(steps) * scale;
+        }
+        self.scales = [scale; 8];
+    }
+}
+
+/// A block in place of a [`Block`], for weights of which 16 columns share a scale and which are 32 too large, in registers of 32
+/// bytes.
+#[repr(C, align(64))]
+pub struct Folded {
+    /// Of each 64 columns the first eight, the first of the second 32, the third eight, and those of the second 32; and then the
+    /// eights behind each of them.
+    pub bytes: [[i8; 32]; 8],
+    /// What takes the 32 back: -16 times the steps of each even sixteen, and then of each odd one.
+    pub starts: [i16; 16],
+    /// What a step is worth, for each lane.
+    pub scales: [f32; 8],
+}
+
+impl Folded {
+    fn set(&mut self, columns: &[i8; BLOCK], scale: f32) {
+        for (index, bytes) in self.bytes.iter_mut().enumerate() {
+            for (eight, bytes) in bytes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+                let from = 64 * (index / 2) + 32 * (eight % 2) + 16 * (eight / 2) + 8 * (index % 2);
+                bytes.copy_from_slice(&columns[from..][..8]);
+            }
+        }
+        for (index, start) in self.starts.iter_mut().enumerate() {
+            let sixteen = &columns[16 * (2 * (index % 8) + index / 8)..][..16];
+            let steps: i16 = sixteen.iter().map(|&byte| i16::from(byte)).sum();
+            *start = -16 * steps;
+        }
+        self.scales = [scale; 8];
+    }
+}
+
+const _: () = assert!(
+    size_of::<Pair>() == 2 * size_of::<Block>()
+        && size_of::<Centred>() == size_of::<Block>()
+        && size_of::<Stacked>() == size_of::<Block>()
+        && size_of::<Folded>() == size_of::<Block>()
+);
 
 const ZERO: Block = Block {
     bytes: [0; BLOCK],
@@ -143,6 +210,8 @@ impl Activations {
                             (*to.sub(place % 2).cast::<Pair>()).set(place % 2, &block.bytes, scale)
                         }
                         Order::Centred => (*to.cast::<Centred>()).set(&block.bytes),
+                        Order::Stacked => (*to.cast::<Stacked>()).set(&block.bytes, scale),
+                        Order::Folded => (*to.cast::<Folded>()).set(&block.bytes, scale),
                     }
                 }
             };

@@ -1,9 +1,8 @@
-//! What both sets of kernels are made of: the walk over a row's blocks, and the fields of a block. The functions ask for no
-//! more of the processor than the smaller set does, so that the compiler can make them part of either.
+//! What sets of kernels are made of: the walk over a row's blocks, and the fields of a block. The functions ask for no
+//! more of the processor than the smallest set does, so that the compiler can make them part of any.
 
 use core::arch::x86_64::*;
 
-use crate::activations::Block;
 use crate::blocks::word;
 
 /// Declares a kernel for `$features`: for every row of weights, the totals over its blocks of `$bytes` bytes, which `$add`
@@ -11,7 +10,7 @@ use crate::blocks::word;
 macro_rules! kernel {
     ($features:literal, $zero:ident, $name:ident, $bytes:expr, $add:ident) => {
         #[target_feature(enable = $features)]
-        unsafe fn $name<const ROWS: usize>(
+        pub unsafe fn $name<const ROWS: usize>(
             weights: &[u8],
             row_bytes: usize,
             bytes: usize,
@@ -78,35 +77,6 @@ macro_rules! of_eight {
 }
 pub(crate) use of_eight;
 
-/// The set's kernels for a kind of weights: `q4_k` to `mxfp4` for few rows, and for many `MANY_BY_2` and `MANY_BY_4` by the
-/// columns that share a scale, eight each, and `MANY_BLOCKS` for those that have no scale for several blocks.
-macro_rules! kernels_of {
-    ($kind:ident) => {{
-        let order = match $kind {
-            Kind::Q4K | Kind::Q5K | Kind::Q6K | Kind::Q8_0 => Order::Columns,
-            Kind::Q4_0 | Kind::Q4_1 | Kind::Q5_0 | Kind::Q5_1 | Kind::Mxfp4 => Order::Groups,
-        };
-        Kernels {
-            order,
-            order_of_many: order,
-            near: NEAR,
-            few: match $kind {
-                Kind::Q4K => const { &for_rows!(q4_k) },
-                Kind::Q5K => const { &for_rows!(q5_k) },
-                Kind::Q6K => const { &for_rows!(q6_k) },
-                Kind::Q8_0 => const { &for_rows!(q8_0) },
-                Kind::Q4_0 => const { &for_rows!(q4_0) },
-                Kind::Q4_1 => const { &for_rows!(q4_1) },
-                Kind::Q5_0 => const { &for_rows!(q5_0) },
-                Kind::Q5_1 => const { &for_rows!(q5_1) },
-                Kind::Mxfp4 => const { &for_rows!(mxfp4) },
-            },
-            many: packing($kind, &MANY_BY_2, &MANY_BY_4, &MANY_BLOCKS),
-        }
-    }};
-}
-pub(crate) use kernels_of;
-
 /// A block of which only the beginning is there.
 pub(crate) fn filled_up<const BYTES: usize>(part: &[u8]) -> [u8; BYTES] {
     let mut block = [0; BYTES];
@@ -125,27 +95,6 @@ pub(crate) fn fetch(block: &[u8], ahead: usize) {
         // SAFETY: every x86-64 has SSE, and what is asked for need not be there.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
-}
-
-/// The `chunk`th eight activations of a block.
-#[inline(always)]
-pub(crate) fn eight_of(block: &Block, chunk: usize) -> i64 {
-    // SAFETY: a block has 32 times eight.
-    unsafe {
-        block
-            .bytes
-            .as_ptr()
-            .cast::<i64>()
-            .add(chunk & 31)
-            .read_unaligned()
-    }
-}
-
-/// The two sums of the `part`th 32 activations of a block, as they lie in memory.
-#[inline(always)]
-pub(crate) fn sums_of_32(block: &Block, part: usize) -> i64 {
-    // SAFETY: a block has eight times two.
-    unsafe { block.sums.as_ptr().cast::<i64>().add(part & 7).read_unaligned() }
 }
 
 /// A block's scale, of 16 bits.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::activations::{Activations, Block, Centred, Order, Pair};
+use crate::activations::{Activations, Block, Order, Pair};
 use crate::blocks::Kind;
 use crate::packed::{Many, ManyKernel, Pack, SideBySide};
 #[cfg(target_arch = "x86_64")]
@@ -71,12 +71,12 @@ impl Acts {
         unsafe { &*self.blocks.add(row * self.width + 2 * place).cast() }
     }
 
-    /// A block of a row.
+    /// What is in place of a block of a row.
     ///
     /// # Safety
-    /// There are that many rows and blocks, in [`Order::Centred`].
+    /// There are that many rows and blocks, in the order whose blocks are `T`.
     #[inline(always)]
-    pub unsafe fn centred<'a>(self, row: usize, place: usize) -> &'a Centred {
+    pub unsafe fn block_as<'a, T>(self, row: usize, place: usize) -> &'a T {
         // SAFETY: the caller's.
         unsafe { &*self.blocks.add(row * self.width + place).cast() }
     }

@@ -1,4 +1,4 @@
-//! Weights unpacked for many rows of activations. It takes as long as some twenty of them, and shortens each.
+//! Weights unpacked for many rows of activations, for AVX-512. It takes as long as some twenty of them, and shortens each.
 //!
 //! Rows of weights lie side by side, some columns of each in turn, so that one row of activations meets all of them in one
 //! register. Without instructions for dot products of bytes these are eight rows, eight columns at a time: products of the

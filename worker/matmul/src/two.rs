@@ -215,7 +215,7 @@ unsafe fn add_q6_k<const ROWS: usize>(
     blocks: [&[u8; 210]; 2],
 ) {
     // SAFETY: the caller's.
-    let of_rows: [&Centred; ROWS] = std::array::from_fn(|row| unsafe { acts.centred(row, place) });
+    let of_rows: [&Centred; ROWS] = std::array::from_fn(|row| unsafe { acts.block_as(row, place) });
     let mut steps = [[_mm512_setzero_si512(); 2]; ROWS];
     for (steps, act) in steps.iter_mut().zip(of_rows) {
         // SAFETY: sixteen numbers.
