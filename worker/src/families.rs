@@ -145,8 +145,9 @@ fn a_long_text_is_read_in_parts_as_in_one_piece() -> anyhow::Result<()> {
 
 /// Most that a logit may be away from the reference's, which has 32 bits where the cache here keeps 16.
 const ROUNDING: f32 = 0.02;
-/// The same, on the average over all, for weights of eight bits.
-const EIGHT_BITS: f32 = 0.08;
+/// The same, on the average over all, for weights of eight bits: 0.080 at most, of Qwen 3.5 with AVX2, where other activations tip
+/// over than with AVX-512.
+const EIGHT_BITS: f32 = 0.09;
 
 /// How far the logits of these small models may be away on the average at each level. Their rows are too short for the K types,
 /// and the simpler ones of as many bits take their place (`get_quantization_behaviour` in mistralrs-quant's `utils/isq.rs`).

@@ -156,10 +156,33 @@ const _: () = assert!(
         && size_of::<Folded>() == size_of::<Block>()
 );
 
-const ZERO: Block = Block {
-    bytes: [0; BLOCK],
-    sums: [0.0; BLOCK / 16],
-};
+impl Block {
+    const ZERO: Self = Self {
+        bytes: [0; BLOCK],
+        sums: [0.0; BLOCK / 16],
+    };
+
+    fn set(&mut self, columns: &[i8; BLOCK], scale: f32) {
+        self.bytes = *columns;
+        self.set_sums(columns, scale);
+    }
+
+    fn set_groups(&mut self, columns: &[i8; BLOCK], scale: f32) {
+        for (group, sixteen) in columns.as_chunks::<16>().0.iter().enumerate() {
+            for (four, columns) in sixteen.as_chunks::<4>().0.iter().enumerate() {
+                self.bytes[64 * four + 4 * group..][..4].copy_from_slice(columns);
+            }
+        }
+        self.set_sums(columns, scale);
+    }
+
+    fn set_sums(&mut self, columns: &[i8; BLOCK], scale: f32) {
+        for (sum, columns) in self.sums.iter_mut().zip(columns.as_chunks::<16>().0) {
+            let steps: i16 = columns.iter().map(|&byte| i16::from(byte)).sum();
+            *sum = f32::from(steps) * scale;
+        }
+    }
+}
 
 /// Rows of activations.
 pub struct Activations {
@@ -183,7 +206,7 @@ impl Activations {
             Order::Pairs => columns.div_ceil(2 * BLOCK) * 2,
             _ => columns.div_ceil(BLOCK),
         };
-        let mut blocks = vec![ZERO; rows.len() / columns.max(1) * width];
+        let mut blocks = vec![Block::ZERO; rows.len() / columns.max(1) * width];
         let mut scales = vec![0.0; blocks.len()];
         let (start, first_scale) = (
             AtomicPtr::new(blocks.as_mut_ptr()),
@@ -193,25 +216,20 @@ impl Activations {
             let numbers = &rows[index * columns..(index + 1) * columns];
             let write = |place: usize, numbers: &[f32; BLOCK]| {
                 let at = index * width + place;
-                let mut block = ZERO;
-                let scale = quantise(numbers, &mut block);
+                let mut columns = [0; BLOCK];
+                let scale = quantise(numbers, &mut columns);
                 // SAFETY: every index is given once, so that every block is written once; there are `width` for each, an even
                 // number of them where two are a pair.
                 unsafe {
                     *first_scale.load(Ordering::Relaxed).add(at) = scale;
                     let to = start.load(Ordering::Relaxed).add(at);
                     match order {
-                        Order::Columns => *to = block,
-                        Order::Groups => {
-                            block.bytes = in_groups(&block.bytes);
-                            *to = block;
-                        }
-                        Order::Pairs => {
-                            (*to.sub(place % 2).cast::<Pair>()).set(place % 2, &block.bytes, scale)
-                        }
-                        Order::Centred => (*to.cast::<Centred>()).set(&block.bytes),
-                        Order::Stacked => (*to.cast::<Stacked>()).set(&block.bytes, scale),
-                        Order::Folded => (*to.cast::<Folded>()).set(&block.bytes, scale),
+                        Order::Columns => (*to).set(&columns, scale),
+                        Order::Groups => (*to).set_groups(&columns, scale),
+                        Order::Pairs => (*to.sub(place % 2).cast::<Pair>()).set(place % 2, &columns, scale),
+                        Order::Centred => (*to.cast::<Centred>()).set(&columns),
+                        Order::Stacked => (*to.cast::<Stacked>()).set(&columns, scale),
+                        Order::Folded => (*to.cast::<Folded>()).set(&columns, scale),
                     }
                 }
             };
@@ -243,70 +261,55 @@ impl Activations {
     }
 }
 
-fn in_groups(columns: &[i8; BLOCK]) -> [i8; BLOCK] {
-    let mut bytes = [0; BLOCK];
-    for (group, sixteen) in columns.as_chunks::<16>().0.iter().enumerate() {
-        for (four, columns) in sixteen.as_chunks::<4>().0.iter().enumerate() {
-            bytes[64 * four + 4 * group..][..4].copy_from_slice(columns);
-        }
-    }
-    bytes
-}
-
-/// Fills a block, and returns what one step is worth.
-fn quantise(numbers: &[f32; BLOCK], block: &mut Block) -> f32 {
+/// Brings numbers to steps, and returns what one step is worth.
+fn quantise(numbers: &[f32; BLOCK], steps: &mut [i8; BLOCK]) -> f32 {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl") {
             // SAFETY: the processor was asked.
-            return unsafe { quantise_avx512(numbers, block) };
+            return unsafe { quantise_avx512(numbers, steps) };
         }
         if is_x86_feature_detected!("avx2") {
             // SAFETY: the processor was asked.
-            return unsafe { quantise_avx2(numbers, block) };
+            return unsafe { quantise_avx2(numbers, steps) };
         }
     }
-    quantise_here(numbers, block)
+    quantise_here(numbers, steps)
 }
 
 /// The same, compiled for wider registers.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn quantise_avx512(numbers: &[f32; BLOCK], block: &mut Block) -> f32 {
-    quantise_here(numbers, block)
+unsafe fn quantise_avx512(numbers: &[f32; BLOCK], steps: &mut [i8; BLOCK]) -> f32 {
+    quantise_here(numbers, steps)
 }
 
 /// The same, compiled for wider registers.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-unsafe fn quantise_avx2(numbers: &[f32; BLOCK], block: &mut Block) -> f32 {
-    quantise_here(numbers, block)
+unsafe fn quantise_avx2(numbers: &[f32; BLOCK], steps: &mut [i8; BLOCK]) -> f32 {
+    quantise_here(numbers, steps)
 }
 
 /// Added to a number between -2^22 and 2^22 it leaves the nearest whole one, the even one of two, in the lowest bits.
 const ROUNDING: f32 = 1.5 * (1 << 23) as f32;
 
 #[inline(always)]
-fn quantise_here(numbers: &[f32; BLOCK], block: &mut Block) -> f32 {
+fn quantise_here(numbers: &[f32; BLOCK], steps: &mut [i8; BLOCK]) -> f32 {
     // Without their signs the bits of numbers are in the numbers' order, and what is not finite comes last.
     let sizes = numbers.iter().map(|number| number.to_bits() & !(1 << 31));
     let largest = sizes.fold(0, u32::max);
     let scale = f32::from_bits(largest) / 127.0;
     if !scale.is_normal() {
-        *block = ZERO;
+        steps.fill(0);
         // Numbers that are not finite are put back through the scale: what they touch is not a number either.
         return if scale.is_finite() { 0.0 } else { f32::NAN };
     }
     let inverse = 1.0 / scale;
-    // In two passes, each of which the compiler finds vectors for.
-    for (byte, number) in block.bytes.iter_mut().zip(numbers) {
+    for (step, number) in steps.iter_mut().zip(numbers) {
         // Within 127, for the roundings of scale and inverse are far less than half a step.
-        let step = (number * inverse + ROUNDING).to_bits() as i32 - ROUNDING.to_bits() as i32;
-        *byte = step as i8;
-    }
-    for (sum, bytes) in block.sums.iter_mut().zip(block.bytes.as_chunks::<16>().0) {
-        let steps: i16 = bytes.iter().map(|&byte| i16::from(byte)).sum();
-        *sum = f32::from(steps) * scale;
+        let nearest = (number * inverse + ROUNDING).to_bits() as i32 - ROUNDING.to_bits() as i32;
+        *step = nearest as i8;
     }
     scale
 }
