@@ -30,6 +30,18 @@ pub enum Order {
     Stacked,
     /// Eight columns of each 32, beside the next 32's: `Folded`.
     Folded,
+    /// One column after the other, in 16 bits: two `Wide` for 256 columns.
+    Wide,
+}
+
+impl Order {
+    /// Columns of what is in place of a [`Block`].
+    fn columns(self) -> usize {
+        match self {
+            Self::Wide => BLOCK / 2,
+            _ => BLOCK,
+        }
+    }
 }
 
 /// Two blocks in place of two [`Block`]s, for weights of which 32 columns share a scale. The sixteen lanes are the groups
@@ -149,8 +161,25 @@ impl Folded {
     }
 }
 
+/// 128 activations in place of a [`Block`], in 16 bits.
+#[repr(C, align(64))]
+pub struct Wide {
+    /// Two of them each, the first in the lower half.
+    pub pairs: [i32; BLOCK / 4],
+}
+
+impl Wide {
+    fn set(&mut self, columns: &[i8; BLOCK / 2]) {
+        for (pair, columns) in self.pairs.iter_mut().zip(columns.as_chunks::<2>().0) {
+            let [first, second] = columns.map(i32::from);
+            *pair = first & 0xffff | second << 16;
+        }
+    }
+}
+
 const _: () = assert!(
-    size_of::<Pair>() == 2 * size_of::<Block>()
+    size_of::<Wide>() <= size_of::<Block>()
+        && size_of::<Pair>() == 2 * size_of::<Block>()
         && size_of::<Centred>() == size_of::<Block>()
         && size_of::<Stacked>() == size_of::<Block>()
         && size_of::<Folded>() == size_of::<Block>()
@@ -204,7 +233,7 @@ impl Activations {
     ) -> Self {
         let width = match order {
             Order::Pairs => columns.div_ceil(2 * BLOCK) * 2,
-            _ => columns.div_ceil(BLOCK),
+            _ => columns.div_ceil(order.columns()),
         };
         let mut blocks = vec![Block::ZERO; rows.len() / columns.max(1) * width];
         let mut scales = vec![0.0; blocks.len()];
@@ -215,7 +244,7 @@ impl Activations {
         let row = |index: usize| {
             let numbers = &rows[index * columns..(index + 1) * columns];
             let write = |place: usize, numbers: &[f32; BLOCK]| {
-                let at = index * width + place;
+                let at = index * width + place * BLOCK / order.columns();
                 let mut columns = [0; BLOCK];
                 let scale = quantise(numbers, &mut columns);
                 // SAFETY: every index is given once, so that every block is written once; there are `width` for each, an even
@@ -230,6 +259,14 @@ impl Activations {
                         Order::Centred => (*to.cast::<Centred>()).set(&columns),
                         Order::Stacked => (*to.cast::<Stacked>()).set(&columns, scale),
                         Order::Folded => (*to.cast::<Folded>()).set(&columns, scale),
+                        Order::Wide => {
+                            let halves = columns.as_chunks::<{ BLOCK / 2 }>().0;
+                            // The last one may be filled up for the first half alone.
+                            for (half, columns) in halves.iter().enumerate().take((index + 1) * width - at) {
+                                *first_scale.load(Ordering::Relaxed).add(at + half) = scale;
+                                (*to.add(half).cast::<Wide>()).set(columns);
+                            }
+                        }
                     }
                 }
             };

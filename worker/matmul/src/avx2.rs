@@ -1,8 +1,9 @@
 //! Kernels for AVX2. Blocks of 32 of at most five bits are unpacked as for AVX-512 with half the width; other kinds have their own
-//! (`lanes.rs`). No weights are set aside for many rows of activations: that gains nothing over twelve rows at a time.
+//! (`lanes.rs`), and those of eight bits another for prompts (`wide.rs`).
 
 mod groups;
 mod lanes;
+mod wide;
 
 use core::arch::x86_64::*;
 
@@ -10,8 +11,12 @@ use crate::activations::{Block, Order};
 use crate::blocks::Kind;
 use crate::kernels::{fetch, filled_up, for_rows, kernel, of_eight};
 use crate::multiply::{Acts, Kernel, Kernels, NEAR, PANEL, PIECE, Products};
+use crate::packed::Many;
 use groups::{Unpacked, unpack_mxfp4, unpack_q4_0, unpack_q4_1, unpack_q5_0, unpack_q5_1};
 use lanes::{q4_k, q5_k, q6_k, q8_0};
+use wide::{MANY, pack_q8_0};
+
+pub(crate) use wide::SixteenWide;
 
 /// The kernel for a kind of weights, if the processor has what it takes.
 pub fn kernels(kind: Kind) -> Option<Kernels> {
@@ -36,10 +41,11 @@ pub fn kernels(kind: Kind) -> Option<Kernels> {
     };
     able.then_some(Kernels {
         order,
-        order_of_many: order,
+        order_of_many: Order::Wide,
         near: NEAR,
         few,
-        many: None,
+        // Others gain nothing by it over twelve rows at a time.
+        many: (kind == Kind::Q8_0).then_some(Many::SixteenWide(pack_q8_0, &MANY)),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::activations::{Activations, Block, Order, Pair};
+use crate::activations::{Activations, BLOCK, Block, Order, Pair};
 use crate::blocks::Kind;
 use crate::packed::{Many, ManyKernel, Pack, SideBySide};
 #[cfg(target_arch = "x86_64")]
@@ -207,6 +207,10 @@ impl<'a> Matrix<'a> {
                 Some(Many::Sixteen(pack, kernels)) => {
                     self.many(pack, kernels, &activations, many, rows, write);
                 }
+                #[cfg(target_arch = "x86_64")]
+                Some(Many::SixteenWide(pack, kernels)) => {
+                    self.many(pack, kernels, &activations, many, rows, write);
+                }
                 None => self.few(&activations, many, rows, write),
             }
         });
@@ -274,6 +278,7 @@ impl<'a> Matrix<'a> {
         write: impl Fn(usize, usize, &[f32]),
     ) {
         let groups = rows.len().div_ceil(Rows::ROWS);
+        let block_bytes = self.block_bytes * Rows::COLUMNS / BLOCK;
         let mut totals = vec![[0.0_f32; 16]; groups * many];
         let mut packed = [const { Rows::ZERO }; UNPACKED];
         // The groups one after the other with the same blocks: of the activations only these have to be near.
@@ -283,8 +288,9 @@ impl<'a> Matrix<'a> {
                 let first_row = rows.start + group * Rows::ROWS;
                 let side = Rows::ROWS.min(rows.end - first_row);
                 for (place, to) in packed.iter_mut().enumerate().take(blocks) {
-                    let at = first_row * self.row_bytes + (start + place) * self.block_bytes;
-                    let bytes = self.row_part(start + place, 1);
+                    let of_row = (start + place) * block_bytes;
+                    let bytes = block_bytes.min(self.row_bytes - of_row);
+                    let at = first_row * self.row_bytes + of_row;
                     // SAFETY: kernels_for() asked the processor.
                     unsafe { pack(&self.data[at..], self.row_bytes, bytes, side, to) };
                 }

@@ -1,21 +1,26 @@
-//! Weights unpacked for many rows of activations, for AVX-512. It takes as long as some twenty of them, and shortens each.
+//! Weights unpacked for many rows of activations. It takes as long as some twenty of them, and shortens each.
 //!
 //! Rows of weights lie side by side, some columns of each in turn, so that one row of activations meets all of them in one
-//! register. Without instructions for dot products of bytes these are eight rows, eight columns at a time: products of the
-//! same scale are added as 16 bits before the scale brings them to 32, and what else there is to do for a block is done once
-//! for eight rows. With them, `vnni.rs` has sixteen.
+//! register. With AVX-512 these are eight rows, eight columns at a time: products of the same scale are added as 16 bits before
+//! the scale brings them to 32, and what else there is to do for a block is done once for eight rows. With dot products of bytes,
+//! `vnni.rs` has sixteen. With AVX2 only weights of eight bits gain by it (`avx2/wide.rs`).
 
 use half::f16;
 
+use crate::activations::BLOCK;
+#[cfg(target_arch = "x86_64")]
+use crate::avx2::SixteenWide;
 use crate::blocks::{Kind, MXFP4_STEPS, scales_and_minima, word};
 use crate::multiply::Acts;
 #[cfg(target_arch = "x86_64")]
 use crate::vnni::Sixteen;
 
-/// 256 columns of some rows of weights, unpacked.
+/// Some columns of some rows of weights, unpacked.
 pub(crate) trait SideBySide: Sized {
     /// How many rows.
     const ROWS: usize;
+    /// How many columns, and of how many activations a block is.
+    const COLUMNS: usize = BLOCK;
     const ZERO: Self;
 
     /// The products of its rows out of the totals of a kernel, the first [`Self::ROWS`] of them.
@@ -45,6 +50,8 @@ pub(crate) enum Many {
     EightBlocks(Pack<EightBlocks>, &'static [ManyKernel<EightBlocks>]),
     #[cfg(target_arch = "x86_64")]
     Sixteen(Pack<Sixteen>, &'static [ManyKernel<Sixteen>]),
+    #[cfg(target_arch = "x86_64")]
+    SixteenWide(Pack<SixteenWide>, &'static [ManyKernel<SixteenWide>]),
 }
 
 /// 256 columns of eight rows.
