@@ -1,14 +1,11 @@
 //! The queue of downloads, and how far each file of each has got.
 
-mod record;
-
 use sqlx::SqliteExecutor;
 use sqlx::types::Json;
 
 use crate::store::{new_id, now, some_row, whole};
-use crate::{Store, StoreError};
-pub use record::{
-    NewTransfer, NewTransferFile, Segment, TransferCause, TransferFailure, TransferFile, TransferRecord,
+use crate::{
+    NewTransfer, Segment, Store, StoreError, TransferCause, TransferFailure, TransferFile, TransferRecord,
     TransferState,
 };
 
