@@ -1,7 +1,7 @@
 //! The app as a whole: what it holds, how it starts.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hearth_engine::{Engine, EngineConfig, EngineStatus};
@@ -16,6 +16,7 @@ use crate::copies::Keeping;
 use crate::devices::Devices;
 use crate::discover::OpenRepos;
 use crate::library::Shelf;
+use crate::lock::lock;
 use crate::online::Online;
 use crate::replies::Active;
 use crate::{AppEvent, EngineState, ErrorReport, Model, Settings, Subscription};
@@ -230,11 +231,11 @@ impl App {
     }
 
     pub(crate) fn chosen(&self) -> Option<ModelRecord> {
-        self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.chosen).clone()
     }
 
     pub(crate) fn choose(&self, model: Option<ModelRecord>) {
-        *self.chosen.lock().unwrap_or_else(PoisonError::into_inner) = model;
+        *lock(&self.chosen) = model;
         self.tell_engine();
     }
 

@@ -1,8 +1,8 @@
 //! This computer: what it has, what it was measured to do, and what class of model it runs.
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hearth_engine::{Backend, EngineConfig, EngineStatus};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::devices::cards;
+use crate::lock::lock;
 use crate::suggestions::StartingList;
 use crate::{App, AppEvent, ErrorCode, ErrorReport};
 
@@ -235,8 +236,4 @@ impl App {
         })
         .await;
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use hearth_engine::EngineStatus;
 use hearth_engine::protocol::Quantisation;
@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use ts_rs::TS;
 
 use crate::library::paths;
+use crate::lock::lock;
 use crate::{App, ErrorCode, ErrorReport};
 
 /// A quantised copy of a model: one that could be kept, is being written, or is here.
@@ -52,11 +53,7 @@ pub(crate) struct Keeping {
 
 impl Keeping {
     fn fraction(&self, model: &str) -> Option<f32> {
-        self.lock().get(model).map(|(fraction, _)| *fraction)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (f32, oneshot::Sender<()>)>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.running).get(model).map(|(fraction, _)| *fraction)
     }
 }
 
@@ -78,7 +75,7 @@ impl App {
     /// When the system does not let it go.
     pub async fn drop_quantised(&self, id: &str) -> Result<(), ErrorReport> {
         // Dropped, what stops it tells it.
-        if self.keeping.lock().remove(id).is_none() {
+        if lock(&self.keeping.running).remove(id).is_none() {
             let copies = self.copies();
             if copies.holds(id, &self.engine_path()) {
                 // The next question loads it from its own files.
@@ -177,7 +174,7 @@ impl App {
         let bytes = copy_bytes(&shape);
         blocking(move || copies.make_room(&model, bytes)).await??;
         let (stop, stopped) = oneshot::channel();
-        self.keeping.lock().insert(record.id.clone(), (0.0, stop));
+        lock(&self.keeping.running).insert(record.id.clone(), (0.0, stop));
         self.tell_library().await;
         Ok(Copying {
             record,
@@ -210,7 +207,7 @@ impl App {
                 // Dropped, the work is stopped.
                 _ = &mut stopped => break Ok(None),
                 Some(fraction) = fractions.recv() => {
-                    if let Some((told, _)) = self.keeping.lock().get_mut(&record.id)
+                    if let Some((told, _)) = lock(&self.keeping.running).get_mut(&record.id)
                         && fraction - *told >= 0.01
                     {
                         *told = fraction;
@@ -221,7 +218,7 @@ impl App {
                 }
             }
         };
-        self.keeping.lock().remove(&record.id);
+        lock(&self.keeping.running).remove(&record.id);
         self.tell_library().await;
         Ok(kept?)
     }

@@ -1,8 +1,8 @@
 //! What models compute on: a graphics card, where there are one and a worker for it, or the processor.
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use hearth_engine::{Backend, Candidate, Card, EngineStatus};
 use hearth_fit::{Plan, Shape, Verdict, verdict};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::App;
+use crate::lock::lock;
 
 /// What the person wants models to compute on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -93,7 +94,7 @@ impl App {
         let machine = self.machine().await;
         let backends = Backend::beside(&self.config.worker);
         let workers = candidates(&backends, &self.config.worker, &machine, on);
-        *self.devices.workers() = workers.clone();
+        *lock(&self.devices.workers) = workers.clone();
         self.engine.set_workers(workers);
         // What a model is quantised to follows from the memory that it may lie in.
         self.shelf.forget_fitted();
@@ -101,9 +102,9 @@ impl App {
 
     /// As [`App::use_devices`], once models may be loaded: the next question loads the one in front anew.
     pub(crate) async fn change_devices(&self, on: &ComputeOn) {
-        let before = self.devices.workers().clone();
+        let before = lock(&self.devices.workers).clone();
         self.use_devices(on).await;
-        if before != *self.devices.workers() && self.active_reply().is_none() {
+        if before != *lock(&self.devices.workers) && self.active_reply().is_none() {
             self.engine.unload().await;
             self.tell_library().await;
         }
@@ -112,7 +113,7 @@ impl App {
     /// The graphics card that a model is loaded to now: the first that is wanted and has not failed. `None`: the processor.
     pub(crate) fn card_for<'a>(&self, machine: &'a Machine, model: Option<&Path>) -> Option<&'a Gpu> {
         let failed = self.engine.passed_over();
-        let workers = self.devices.workers();
+        let workers = lock(&self.devices.workers);
         let model = model.unwrap_or(Path::new(""));
         let may = |worker: &&Candidate| !failed.iter().any(|passed| passed.concerns(worker, model));
         let card = workers
@@ -173,12 +174,6 @@ impl App {
             EngineStatus::Ready(ready) | EngineStatus::Answering { ready, .. } => ready.card.clone(),
             _ => None,
         }
-    }
-}
-
-impl Devices {
-    fn workers(&self) -> std::sync::MutexGuard<'_, Vec<Candidate>> {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -13,6 +13,7 @@ mod downloads;
 mod error;
 mod events;
 mod library;
+mod lock;
 mod measured;
 mod model_files;
 mod models;

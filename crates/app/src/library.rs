@@ -1,26 +1,28 @@
 //! The models on this computer: ours, the person's, and those that other apps hold.
 
+mod delete;
+mod elsewhere;
+mod verify;
+
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use hearth_engine::protocol::Quantisation;
 use hearth_fit::{Shape, Verdict};
-use hearth_library::{Found, LibraryError, ModelFiles, Roots};
-use hearth_store::{ModelFileRecord, ModelRecord, NewModel};
+use hearth_library::Found;
+use hearth_store::ModelRecord;
 use serde::Serialize;
 use ts_rs::TS;
 
 use crate::discover::first_context;
+use crate::lock::lock;
 use crate::measured::model_key;
 use crate::model_files::{Fitted, read, siblings, uqff_level, whole};
 use crate::{App, AppEvent, ErrorCode, ErrorReport, Model, ModelSpeculation, QuantisedCopy};
-
-/// An eye follows four times a second.
-const TELL_EVERY: Duration = Duration::from_millis(250);
+pub use delete::DeletePreview;
+pub use elsewhere::FoundModel;
 
 /// A model on this computer.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
@@ -64,36 +66,6 @@ pub struct MeasuredSpeed {
     /// The most memory it held, in bytes.
     #[ts(type = "number | null")]
     pub peak_bytes: Option<u64>,
-}
-
-/// A model that another app holds.
-#[derive(Clone, Debug, PartialEq, Serialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub struct FoundModel {
-    /// How the UI names it.
-    pub id: String,
-    /// The app.
-    pub owner: String,
-    /// Its name there.
-    pub name: String,
-    /// File name.
-    pub file_name: String,
-    /// Bytes of the files.
-    #[ts(type = "number")]
-    pub size_bytes: u64,
-}
-
-/// What deleting a model would do.
-#[derive(Clone, Debug, PartialEq, Serialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub struct DeletePreview {
-    /// Bytes that would be free.
-    #[ts(type = "number")]
-    pub freed_bytes: u64,
-    /// Files that would go.
-    pub files: Vec<String>,
-    /// A sentence, where bytes stay because something else needs them.
-    pub kept_reason: Option<String>,
 }
 
 /// A model's first file, and what the person has it quantised to.
@@ -150,51 +122,6 @@ impl App {
         Ok(entries)
     }
 
-    /// Looks for models that other apps hold and Hearth does not use yet. Reads folders and hashes nothing.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn find_models(&self) -> Result<Vec<FoundModel>, ErrorReport> {
-        let found = self.look_elsewhere().await;
-        let used = self.used_files().await?;
-        let new = found
-            .iter()
-            .filter(|found| !used.contains(&found.path().to_path_buf()));
-        Ok(new
-            .map(|found| FoundModel {
-                id: found_id(found),
-                owner: found.owner.to_string(),
-                name: found.name.clone(),
-                file_name: found
-                    .path()
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned(),
-                size_bytes: found.size_bytes(),
-            })
-            .collect())
-    }
-
-    /// Uses a model that another app holds where it lies: nothing is copied.
-    ///
-    /// # Errors
-    /// [`ErrorCode::NotFound`] where it has gone, what is wrong with its file, or the store's.
-    pub async fn use_found_model(&self, id: &str) -> Result<Model, ErrorReport> {
-        let found = lock(&self.shelf.found)
-            .iter()
-            .find(|found| found_id(found) == id)
-            .cloned();
-        let Some(found) = found else {
-            let message = "This model is no longer where it was found. Look for models again.";
-            return Err(ErrorReport::new(ErrorCode::NotFound, message));
-        };
-        let model = self.adopt(found, None).await?;
-        self.tell_models().await;
-        self.tell_library().await;
-        Ok(model.into())
-    }
-
     /// The verdict on a model of the library at a context in tokens.
     ///
     /// # Errors
@@ -219,66 +146,6 @@ impl App {
         Ok(self
             .verdict_of(&fitted.shape, context, None, None, Some(&path))
             .await)
-    }
-
-    /// Hashes a model's files and compares. Returns at once; progress and outcome are told as library events.
-    ///
-    /// # Errors
-    /// [`ErrorCode::InvalidInput`] where nobody has said what the files should be, or the store's.
-    pub async fn verify_model(&self, id: &str) -> Result<(), ErrorReport> {
-        let record = self.store().await?.model(id).await?;
-        if record.files.iter().all(|file| file.sha256.is_none()) {
-            let message = format!(
-                "Nobody has published what {} should be, so it cannot be checked. Only downloaded models can.",
-                record.name
-            );
-            return Err(ErrorReport::new(ErrorCode::InvalidInput, message));
-        }
-        if lock(&self.shelf.verifying)
-            .insert(record.id.clone(), 0.0)
-            .is_some()
-        {
-            return Ok(());
-        }
-        let app = self.clone();
-        tokio::spawn(async move { app.verify(record).await });
-        self.tell_library().await;
-        Ok(())
-    }
-
-    /// What [`App::delete_model`] would free.
-    ///
-    /// # Errors
-    /// Why it cannot be deleted, or the store's.
-    pub async fn preview_delete(&self, id: &str) -> Result<DeletePreview, ErrorReport> {
-        let freed = self.delete_with(id, hearth_library::what_delete_frees).await?;
-        let name = |path: &PathBuf| {
-            path.file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned()
-        };
-        Ok(DeletePreview {
-            freed_bytes: freed.bytes,
-            files: freed.files.iter().map(name).collect(),
-            kept_reason: freed.kept.map(|kept| kept.to_string()),
-        })
-    }
-
-    /// Deletes a downloaded model's files and takes it off the list.
-    ///
-    /// # Errors
-    /// Why it cannot be deleted, or the store's.
-    pub async fn delete_model(&self, id: &str) -> Result<(), ErrorReport> {
-        let uses = |chosen: ModelRecord| chosen.id == id || chosen.draft_id.as_deref() == Some(id);
-        if self.chosen().is_some_and(uses) {
-            // On Windows a file that is open cannot be deleted.
-            self.engine.unload().await;
-        }
-        self.delete_with(id, hearth_library::delete).await?;
-        self.forget_model(id).await?;
-        self.tell_library().await;
-        Ok(())
     }
 
     /// Sets what a model's weights are quantised to while they are read; `None` for the best that this computer's memory
@@ -307,38 +174,6 @@ impl App {
             Ok(AppEvent::Library { entries })
         })
         .await;
-    }
-
-    /// Ends checks that run.
-    pub(crate) fn close_library(&self) {
-        self.shelf.closing.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) async fn adopt(
-        &self,
-        found: Found,
-        origin: Option<(String, String)>,
-    ) -> Result<ModelRecord, ErrorReport> {
-        let files: Vec<ModelFileRecord> = found
-            .files
-            .iter()
-            .map(|file| ModelFileRecord {
-                path: file.path.clone(),
-                size_bytes: file.size_bytes,
-                sha256: file.sha256.clone(),
-            })
-            .collect();
-        read(files.iter().map(|file| file.path.clone()).collect()).await?;
-        let new = NewModel {
-            id: None,
-            name: found.name,
-            files,
-            origin,
-            built_in: false,
-            imported: true,
-            quantisation: None,
-        };
-        Ok(self.store().await?.remember_model(new).await?)
     }
 
     async fn entry(&self, record: &ModelRecord, all: &[ModelRecord]) -> LibraryEntry {
@@ -409,98 +244,6 @@ impl App {
         lock(&self.shelf.fitted).insert(key, fitted.clone());
         fitted
     }
-
-    /// What other apps hold.
-    pub(crate) async fn look_elsewhere(&self) -> Vec<Found> {
-        let cache = self
-            .online()
-            .await
-            .ok()
-            .map(|online| online.cache.root().to_path_buf());
-        let look = tokio::task::spawn_blocking(|| hearth_library::find_elsewhere(&Roots::from_env(cache)));
-        match look.await {
-            Ok(found) => *lock(&self.shelf.found) = found,
-            Err(error) => tracing::error!(%error, "other apps' models were not looked for"),
-        }
-        lock(&self.shelf.found).clone()
-    }
-
-    async fn used_files(&self) -> Result<Vec<PathBuf>, ErrorReport> {
-        let models = self.store().await?.models().await?;
-        Ok(models.iter().flat_map(paths).collect())
-    }
-
-    async fn verify(&self, record: ModelRecord) {
-        let total: u64 = record.size_bytes.max(1);
-        let mut before = 0;
-        let mut sound = true;
-        for file in record.files.clone() {
-            let Some(expected) = file.sha256 else { continue };
-            let (app, id, closing) = (self.clone(), record.id.clone(), self.shelf.closing.clone());
-            let runtime = tokio::runtime::Handle::current();
-            let checked = tokio::task::spawn_blocking(move || {
-                let mut told = Instant::now();
-                let progress = |done: u64, _: u64| {
-                    if told.elapsed() >= TELL_EVERY {
-                        told = Instant::now();
-                        let fraction = (before + done) as f64 / total as f64;
-                        lock(&app.shelf.verifying).insert(id.clone(), fraction);
-                        let app = app.clone();
-                        runtime.spawn(async move { app.tell_library().await });
-                    }
-                };
-                hearth_library::verify(&file.path, &expected, progress, &closing)
-            });
-            match checked.await {
-                Ok(Ok(_)) => {}
-                Ok(Err(LibraryError::Cancelled)) | Err(_) => break,
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "a model was checked");
-                    sound = false;
-                }
-            }
-            before += file.size_bytes;
-        }
-        lock(&self.shelf.verifying).remove(&record.id);
-        {
-            let mut damaged = lock(&self.shelf.damaged);
-            damaged.retain(|id| *id != record.id);
-            if !sound {
-                damaged.push(record.id.clone());
-            }
-        }
-        self.tell_library().await;
-    }
-
-    async fn delete_with<T: Send + 'static>(
-        &self,
-        id: &str,
-        delete: impl FnOnce(&std::path::Path, ModelFiles<'_>) -> Result<T, LibraryError> + Send + 'static,
-    ) -> Result<T, ErrorReport> {
-        let store = self.store().await?;
-        let record = store.model(id).await?;
-        let folder = record.path().parent();
-        let beside = store.models().await?;
-        let shares = (beside.iter()).any(|other| other.id != record.id && other.path().parent() == folder);
-        // What models of UQFF in one folder share goes with the last of them.
-        let files = if shares {
-            paths(&record)
-        } else {
-            whole(paths(&record))
-        };
-        let root = self.online().await?.cache.root().to_path_buf();
-        let done = tokio::task::spawn_blocking(move || {
-            let files = ModelFiles {
-                paths: &files,
-                imported: record.imported || record.built_in,
-            };
-            delete(&root, files)
-        });
-        match done.await {
-            Ok(done) => Ok(done?),
-            Err(error) => Err(ErrorReport::new(ErrorCode::Internal, error.to_string())),
-        }
-    }
 }
 
 /// What the person chose that a model is quantised to.
@@ -530,15 +273,4 @@ fn quantisation(record: &ModelRecord) -> Option<String> {
         return Some(level);
     }
     hearth_hub::quantisation(&record.path().file_stem()?.to_string_lossy())
-}
-
-/// An id for the UI, which is told no paths; the same until Hearth ends.
-fn found_id(found: &Found) -> String {
-    let mut hasher = DefaultHasher::new();
-    found.path().hash(&mut hasher);
-    format!("found-{:016x}", hasher.finish())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

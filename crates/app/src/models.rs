@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hearth_engine::protocol::DEFAULT_CONTEXT;
 use hearth_engine::{Chosen, EngineError};
 use hearth_fit::{Label, Verdict};
-use hearth_gguf::ShardName;
+use hearth_gguf::plain_name;
 use hearth_store::{ModelFileRecord, ModelRecord, NewModel};
 use serde::Serialize;
 use ts_rs::TS;
@@ -244,19 +244,6 @@ fn card_layers(verdict: &Verdict) -> Option<usize> {
         Some(share) if share.is_whole() => None,
         Some(share) => usize::try_from(share.layers).ok(),
         None => Some(0),
-    }
-}
-
-/// A file's name without what all have: the extension and a shard's number.
-fn plain_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    match ShardName::parse(&name) {
-        Some(shard) => shard.stem.to_owned(),
-        None => path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned(),
     }
 }
 

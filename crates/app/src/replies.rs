@@ -1,20 +1,16 @@
 //! Questions and replies: from the person's text to the last token in the database.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+mod stream;
 
-use hearth_engine::protocol::{self, ChatMessage, Role};
-use hearth_engine::{EngineError, EngineStatus, Question, ReplyEvent};
-use hearth_store::{
-    Message, MessageRole, MessageStatus, Parent, ReplyStats, ReplyWriter, Speculation, StopReason, Turn,
-};
+use std::sync::{Arc, Mutex};
+
+use hearth_engine::{EngineError, EngineStatus};
+use hearth_store::{Message, MessageRole, MessageStatus, Parent, Turn};
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::{App, AppEvent, ErrorCode, ErrorReport, thought};
+use crate::lock::lock;
+use crate::{App, ErrorCode, ErrorReport};
 
-/// Text goes to the UI 25 times a second at most: each message costs the webview more than the token in it.
-const TEXT_EVERY: Duration = Duration::from_millis(40);
 /// Longest question, in bytes: a novel, and far from the protocol's limit.
 const LONGEST_QUESTION: usize = 4 << 20;
 
@@ -54,7 +50,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        *self.app.active.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.app.active) = None;
     }
 }
 
@@ -132,7 +128,7 @@ impl App {
     }
 
     pub(crate) fn active_reply(&self) -> Option<Active> {
-        self.active.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.active).clone()
     }
 
     /// Puts what the UI has been told of the reply in progress into messages read from the database, which lags by
@@ -144,7 +140,7 @@ impl App {
             .find(|message| message.id == active.message_id)
             && reply.status == MessageStatus::Streaming
         {
-            reply.content = active.text.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            reply.content = lock(&active.text).clone();
         }
     }
 
@@ -170,7 +166,7 @@ impl App {
 
     /// Reserves the one reply that may be in progress, so that a second click finds it taken. `None`: it is measured.
     pub(crate) fn take_place(&self, chat: Option<&str>) -> Result<Place, ErrorReport> {
-        let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut active = lock(&self.active);
         if active.is_some() {
             let message = "Hearth is still answering or measuring. Wait for it, or stop it first.";
             return Err(ErrorReport::new(ErrorCode::Busy, message));
@@ -208,7 +204,7 @@ impl App {
             None => Vec::new(),
         };
         let active = {
-            let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut active = lock(&self.active);
             if let Some(active) = active.as_mut() {
                 active.message_id = reply.id.clone();
             }
@@ -226,86 +222,6 @@ impl App {
             app.stream(place, active, writer, reply, history).await;
         });
         Ok(())
-    }
-
-    async fn stream(
-        &self,
-        place: Place,
-        active: Active,
-        mut writer: ReplyWriter,
-        reply: Message,
-        history: Vec<Message>,
-    ) {
-        self.tell_chats().await;
-        let mut stopped = active.stop.subscribe();
-        let mut untold = Untold {
-            app: self,
-            active: &active,
-            chat_id: &reply.chat_id,
-            length: 0,
-            text: String::new(),
-        };
-        let mut ticks = interval_at(Instant::now() + TEXT_EVERY, TEXT_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-
-        let end = match self.wake(&mut stopped).await {
-            Err(error) => End::failed(&error, true),
-            Ok(false) => End::stopped(),
-            Ok(true) => {
-                let question = Question {
-                    messages: spoken(history),
-                    speculate: self.chosen().is_none_or(|chosen| chosen.speculates),
-                    think: self.settings().await.is_ok_and(|settings| settings.think),
-                    ..Question::default()
-                };
-                let mut events = self.engine.generate(question);
-                let mut told = false;
-                loop {
-                    tokio::select! {
-                        event = events.next() => match event {
-                            Some(ReplyEvent::Started { .. }) => {}
-                            Some(ReplyEvent::Text(text)) => {
-                                writer.push(&text);
-                                untold.text.push_str(&text);
-                            }
-                            Some(ReplyEvent::Done { stop, stats }) => {
-                                self.keep_reply(stats);
-                                break End::done(stop, stats);
-                            }
-                            Some(ReplyEvent::Failed(error)) => break End::failed(&error, untold.nothing_yet()),
-                            None => break End::failed(&EngineError::Replaced, untold.nothing_yet()),
-                        },
-                        _ = ticks.tick() => untold.tell(),
-                        // What was said before the engine hears of it still arrives.
-                        _ = stopped.wait_for(|&stop| stop), if !told => {
-                            told = true;
-                            events.cancel();
-                        }
-                    }
-                }
-            }
-        };
-        untold.tell();
-        let message = match writer.finish(end.status, end.error.clone(), end.stats).await {
-            Ok(message) => message,
-            Err(error) => {
-                let content = active.text.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let error = Some(format!("This reply could not be saved. {error}"));
-                Message {
-                    content,
-                    status: MessageStatus::Error,
-                    error,
-                    ..reply
-                }
-            }
-        };
-        drop(place);
-        self.tell(AppEvent::ReplyDone {
-            chat_id: message.chat_id.clone(),
-            message,
-        });
-        self.tell_engine();
-        self.tell_chats().await;
     }
 
     /// Sees to it that the chosen model is in memory. `false` when the person stopped waiting.
@@ -338,116 +254,4 @@ impl App {
             _ = stopped.wait_for(|&stop| stop) => Ok(false),
         }
     }
-}
-
-/// Text that the UI has not been told.
-struct Untold<'a> {
-    app: &'a App,
-    active: &'a Active,
-    chat_id: &'a str,
-    /// UTF-16 units that it has been told.
-    length: usize,
-    text: String,
-}
-
-impl Untold<'_> {
-    fn tell(&mut self) {
-        if self.text.is_empty() {
-            return;
-        }
-        let text = std::mem::take(&mut self.text);
-        self.active
-            .text
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_str(&text);
-        let offset = self.length;
-        self.length += text.encode_utf16().count();
-        self.app.tell(AppEvent::ReplyText {
-            chat_id: self.chat_id.to_owned(),
-            message_id: self.active.message_id.clone(),
-            offset,
-            text,
-        });
-    }
-
-    fn nothing_yet(&self) -> bool {
-        self.length == 0 && self.text.is_empty()
-    }
-}
-
-/// How a reply ended.
-struct End {
-    status: MessageStatus,
-    error: Option<String>,
-    stats: Option<ReplyStats>,
-}
-
-impl End {
-    fn done(stop: protocol::StopReason, stats: protocol::ReplyStats) -> Self {
-        let (status, stop) = match stop {
-            protocol::StopReason::Cancelled => (MessageStatus::Stopped, StopReason::Cancelled),
-            protocol::StopReason::End => (MessageStatus::Complete, StopReason::End),
-            protocol::StopReason::Length => (MessageStatus::Complete, StopReason::Length),
-            protocol::StopReason::StopString => (MessageStatus::Complete, StopReason::StopString),
-        };
-        let speculation = (stats.speculation.drafted > 0).then(|| Speculation {
-            drafted: as_u32(stats.speculation.drafted),
-            accepted: as_u32(stats.speculation.accepted),
-            passes: as_u32(stats.speculation.passes),
-            speed_up: stats.speed_up(),
-        });
-        let stats = ReplyStats {
-            prompt_tokens: as_u32(stats.prompt_tokens),
-            cached_tokens: as_u32(stats.cached_tokens),
-            reply_tokens: as_u32(stats.reply_tokens),
-            prompt_tokens_per_second: stats.prompt_tokens_per_second(),
-            tokens_per_second: stats.decode_tokens_per_second(),
-            speculation,
-            stop,
-        };
-        Self {
-            status,
-            error: None,
-            stats: Some(stats),
-        }
-    }
-
-    fn failed(error: &EngineError, nothing_yet: bool) -> Self {
-        let status = if nothing_yet {
-            MessageStatus::Error
-        } else {
-            MessageStatus::Interrupted
-        };
-        Self {
-            status,
-            error: Some(error.to_string()),
-            stats: None,
-        }
-    }
-
-    fn stopped() -> Self {
-        Self {
-            status: MessageStatus::Stopped,
-            error: None,
-            stats: None,
-        }
-    }
-}
-
-fn as_u32(tokens: usize) -> u32 {
-    u32::try_from(tokens).unwrap_or(u32::MAX)
-}
-
-/// The chat as the engine is given it: replies without what was thought before them, and those of which nothing else came not
-/// at all.
-fn spoken(history: Vec<Message>) -> Vec<ChatMessage> {
-    let said = history.into_iter().map(|message| match message.role {
-        MessageRole::System => (Role::System, message.content),
-        MessageRole::User => (Role::User, message.content),
-        MessageRole::Assistant => (Role::Assistant, thought::answer(&message.content).to_owned()),
-    });
-    said.filter(|(_, content)| !content.is_empty())
-        .map(|(role, content)| ChatMessage { role, content })
-        .collect()
 }

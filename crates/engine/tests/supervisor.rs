@@ -30,6 +30,12 @@ impl Stage {
         engine.load(Chosen::files(vec![self.model()])).await.unwrap();
         engine
     }
+
+    /// Why the model was not loaded.
+    async fn refused(&self) -> EngineError {
+        let loading = self.engine().load(Chosen::files(vec![self.model()])).await;
+        loading.unwrap_err()
+    }
 }
 
 fn hello() -> Question {
@@ -111,11 +117,7 @@ async fn garbage_between_events_is_passed_over() {
 async fn a_silent_worker_is_given_up() {
     let mut stage = Stage::with("silent");
     stage.config.hello_within = Duration::from_millis(300);
-    let error = stage
-        .engine()
-        .load(Chosen::files(vec![stage.model()]))
-        .await
-        .unwrap_err();
+    let error = stage.refused().await;
     assert!(
         matches!(error, EngineError::Worker(WorkerError::Misbehaved { .. })),
         "{error}"
@@ -125,11 +127,7 @@ async fn a_silent_worker_is_given_up() {
 #[tokio::test]
 async fn a_worker_of_another_release_is_refused() {
     let stage = Stage::with("from_another_release");
-    let error = stage
-        .engine()
-        .load(Chosen::files(vec![stage.model()]))
-        .await
-        .unwrap_err();
+    let error = stage.refused().await;
     assert_eq!(error, WorkerError::OtherVersion { found: 99 }.into());
 }
 
@@ -138,11 +136,7 @@ async fn a_missing_worker_says_where_it_should_be() {
     let mut stage = Stage::with("good");
     let nowhere = Path::new("/nowhere/hearth-worker").to_owned();
     stage.config.workers = vec![Candidate::processor(nowhere)];
-    let error = stage
-        .engine()
-        .load(Chosen::files(vec![stage.model()]))
-        .await
-        .unwrap_err();
+    let error = stage.refused().await;
     assert!(error.to_string().contains("hearth-worker"), "{error}");
 }
 
@@ -206,11 +200,7 @@ async fn a_worker_that_dies_idle_is_restarted_once() {
 #[tokio::test]
 async fn a_worker_that_dies_loading_is_not_restarted() {
     let stage = Stage::with("dies_loading");
-    let error = stage
-        .engine()
-        .load(Chosen::files(vec![stage.model()]))
-        .await
-        .unwrap_err();
+    let error = stage.refused().await;
     assert!(error.to_string().contains("exit status 3"), "{error}");
 }
 
@@ -285,8 +275,7 @@ async fn an_unused_model_leaves_memory_and_comes_back_when_asked() {
 #[tokio::test]
 async fn a_question_asked_while_a_model_is_kept_is_answered_after_it() {
     let stage = Stage::with("keeps");
-    let engine = stage.engine();
-    engine.load(Chosen::files(vec![stage.model()])).await.unwrap();
+    let engine = stage.loaded().await;
     let (progress, mut told) = mpsc::unbounded_channel();
     let keep = engine.keep(stage.path("kept"), progress);
     let ask = async {
@@ -304,8 +293,7 @@ async fn a_question_asked_while_a_model_is_kept_is_answered_after_it() {
 #[tokio::test]
 async fn who_stops_waiting_for_a_model_to_be_kept_stops_it() {
     let stage = Stage::with("keeps");
-    let engine = stage.engine();
-    engine.load(Chosen::files(vec![stage.model()])).await.unwrap();
+    let engine = stage.loaded().await;
     let (progress, mut told) = mpsc::unbounded_channel();
     {
         let keep = engine.keep(stage.path("kept"), progress);
@@ -327,8 +315,7 @@ async fn who_stops_waiting_for_a_model_to_be_kept_stops_it() {
 #[tokio::test]
 async fn a_death_while_a_model_is_kept_is_told_and_the_model_loaded_again() {
     let stage = Stage::with("dies_keeping");
-    let engine = stage.engine();
-    engine.load(Chosen::files(vec![stage.model()])).await.unwrap();
+    let engine = stage.loaded().await;
     let (progress, _told) = mpsc::unbounded_channel();
     let kept = engine.keep(stage.path("kept"), progress).await;
     let error = kept.unwrap_err();

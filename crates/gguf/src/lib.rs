@@ -14,7 +14,7 @@ mod vocabulary;
 
 pub use header::{Header, Tensor, Value};
 pub use parser::{Parser, Progress};
-pub use split::{ShardName, shard_name};
+pub use split::{ShardName, plain_name, shard_name};
 pub use tensor_type::TensorType;
 
 /// Why a file's header could not be read. Sizes are bytes.

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::path::Path;
 
 use crate::limits::quoted;
 use crate::{GgufError, Header};
@@ -52,6 +53,19 @@ pub fn shard_name(first: &str, index: u32, count: u32) -> Option<String> {
         }
         .to_string()
     })
+}
+
+/// What a model's file is named, without what every such name has: the extension, and a shard's number.
+pub fn plain_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match ShardName::parse(&name) {
+        Some(shard) => shard.stem.to_owned(),
+        None => path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+    }
 }
 
 impl Header {

@@ -7,8 +7,10 @@
     reason = "a test fails by panicking"
 )]
 
+use std::path::Path;
+
 use hearth_fixtures::{Gguf, ModelFile, Quantisation, Shape, Value};
-use hearth_gguf::{GgufError, Header, ShardName, shard_name};
+use hearth_gguf::{GgufError, Header, ShardName, plain_name, shard_name};
 
 fn read(file: &Gguf) -> Header {
     Header::read(file.header().as_slice()).unwrap()
@@ -93,6 +95,8 @@ fn shards_are_named_as_llama_cpp_names_them() {
     assert_eq!(shard_name(first, 1, 3), None);
     let name = ShardName::parse("m-00002-of-00003.gguf").unwrap();
     assert_eq!((name.stem, name.number, name.count), ("m", 2, 3));
+    assert_eq!(plain_name(Path::new(first)), "Model-Q4_K_M");
+    assert_eq!(plain_name(Path::new("deep/er/model-v1.5.gguf")), "model-v1.5");
     for whole in [
         "model.gguf",
         "model-00004-of-00003.gguf",

@@ -1,7 +1,6 @@
 //! What a model of safetensors or UQFF that is still on the Hub says of itself, read without its weights and its tokeniser.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use hearth_safetensors::{
@@ -50,7 +49,10 @@ impl Hub {
     ) -> Result<Checkpoint, HubError> {
         let fetch = async {
             let paths: Vec<PathBuf> = files.iter().map(|file| file.path.as_str().into()).collect();
-            let of = |name: &str| files.iter().find(|file| file.path.as_str() == name);
+            let of = |path: &PathBuf| {
+                let mut files = files.iter();
+                files.find(|file| Path::new(file.path.as_str()) == path).cloned()
+            };
             // The first file is the one that is named where one is missing.
             let first = files.first().map(|file| file.path.clone());
             let bad = |error: Error| match &first {
@@ -58,35 +60,17 @@ impl Hub {
                 None => HubError::NoModel { repo: repo.clone() },
             };
             let sorted = Files::of(&paths).map_err(bad)?;
-            let told = sorted.told().filter_map(|path| of(&path.to_string_lossy()));
-            let told = told.map(|file| {
-                let (hub, repo, commit, file) = (self.clone(), repo.clone(), commit.clone(), file.clone());
-                async move { hub.bytes(&repo, &commit, &file.path).await }
-            });
-            let told: Vec<_> = told.collect();
-            let told: BTreeMap<_, _> = stream::iter(told).buffered(AT_ONCE).try_collect().await?;
-            let weights = sorted
-                .weights
-                .iter()
-                .filter_map(|path| of(&path.to_string_lossy()));
-            let weights = weights.map(|file| {
-                let (hub, repo, commit, file) = (self.clone(), repo.clone(), commit.clone(), file.clone());
-                async move { hub.tensors(&repo, &commit, &file).await }
-            });
-            let weights: Vec<_> = weights.collect();
-            let parts: Vec<_> = stream::iter(weights).buffered(AT_ONCE).try_collect().await?;
-            let quantised = sorted
-                .quantised
-                .iter()
-                .filter_map(|path| of(&path.to_string_lossy()));
-            let quantised = quantised.map(|file| {
-                let (hub, repo, commit, file) = (self.clone(), repo.clone(), commit.clone(), file.clone());
-                async move { hub.layers(&repo, &commit, &file).await }
-            });
-            let quantised: Vec<_> = quantised.collect();
-            let layers: Vec<_> = stream::iter(quantised).buffered(AT_ONCE).try_collect().await?;
-            let mut model = Checkpoint::of(sorted, &told, |_| Ok(parts.concat())).map_err(bad)?;
-            model.layers = layers.concat();
+            let told = sorted.told().filter_map(of).collect();
+            let read = |file: RepoFile| async move { self.bytes(repo, commit, &file.path).await };
+            let told = each(told, read).await?.into_iter().collect();
+            let weights = sorted.weights.iter().filter_map(of).collect();
+            let read = |file: RepoFile| async move { self.tensors(repo, commit, &file).await };
+            let tensors = each(weights, read).await?.concat();
+            let quantised = sorted.quantised.iter().filter_map(of).collect();
+            let read = |file: RepoFile| async move { self.layers(repo, commit, &file).await };
+            let layers = each(quantised, read).await?.concat();
+            let mut model = Checkpoint::of(sorted, &told, |_| Ok(tensors)).map_err(bad)?;
+            model.layers = layers;
             model.layers.sort_by_key(|layer| layer.number);
             Ok(model)
         };
@@ -166,6 +150,15 @@ impl Hub {
         bytes.truncate(usize::try_from(length).unwrap_or(usize::MAX));
         Ok(bytes)
     }
+}
+
+/// What `read` makes of each file, in their order.
+async fn each<T, R>(files: Vec<RepoFile>, read: impl Fn(RepoFile) -> R) -> Result<Vec<T>, HubError>
+where
+    R: Future<Output = Result<T, HubError>>,
+{
+    let reads: Vec<R> = files.into_iter().map(read).collect();
+    stream::iter(reads).buffered(AT_ONCE).try_collect().await
 }
 
 fn bad(path: &RepoPath, error: &Error) -> HubError {

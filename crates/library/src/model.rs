@@ -98,19 +98,6 @@ pub(crate) fn files_from(first: &Path, sha256: impl Fn(&Path) -> Option<String>)
     Some(files.collect())
 }
 
-/// The file's name without what every such name has: extension and shard number.
-pub(crate) fn stem(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    match ShardName::parse(&name) {
-        Some(shard) => shard.stem.to_owned(),
-        None => path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned(),
-    }
-}
-
 /// The size in bytes of a file that begins like a GGUF file; none of any other.
 fn gguf_size(path: &Path) -> Option<u64> {
     let metadata = std::fs::metadata(path).ok()?;

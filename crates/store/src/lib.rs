@@ -26,6 +26,7 @@ mod set_aside;
 mod settings;
 mod speculation;
 mod store;
+mod transfer_record;
 mod transfers;
 mod turns;
 mod types;
@@ -37,7 +38,7 @@ pub use pages::CachedPage;
 pub use reply_writer::{FLUSH_INTERVAL, ReplyWriter};
 pub use speculation::{SpeculationKey, SpeculationMeasurement};
 pub use store::Store;
-pub use transfers::{
+pub use transfer_record::{
     NewTransfer, NewTransferFile, Segment, TransferCause, TransferFailure, TransferFile, TransferRecord,
     TransferState,
 };

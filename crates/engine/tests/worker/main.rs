@@ -9,6 +9,7 @@
 
 #[path = "../common/chat.rs"]
 mod chat;
+mod prompts;
 mod replies;
 mod safetensors;
 mod speculation;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hearth_engine::protocol::StopReason;
+use hearth_engine::protocol::{ReplyStats, StopReason};
 use hearth_engine::{Chosen, Engine, EngineConfig, Question, ReplyEvent};
 use hearth_fixtures::{ModelFile, Script};
 use tempfile::TempDir;
@@ -63,6 +63,14 @@ impl Stage {
         stage
     }
 
+    /// With the built-in model, which was trained on plays.
+    pub async fn bard() -> Self {
+        let stage = Self::new();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/bard-Q8_0.gguf");
+        stage.engine.load(Chosen::files(vec![file])).await.unwrap();
+        stage
+    }
+
     /// A reply's text, and its last event.
     pub async fn ask(&self, question: Question) -> (String, ReplyEvent) {
         to_the_end(self.engine.generate(question)).await
@@ -73,6 +81,14 @@ impl Stage {
 pub fn stop_of(end: &ReplyEvent) -> StopReason {
     match end {
         ReplyEvent::Done { stop, .. } => *stop,
+        other => panic!("the reply failed: {other:?}"),
+    }
+}
+
+/// What a reply took.
+pub fn stats_of(end: &ReplyEvent) -> ReplyStats {
+    match end {
+        ReplyEvent::Done { stats, .. } => *stats,
         other => panic!("the reply failed: {other:?}"),
     }
 }

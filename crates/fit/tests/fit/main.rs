@@ -10,4 +10,6 @@
 mod cards;
 mod properties;
 mod published;
+mod refused;
+mod shapes;
 mod verdicts;

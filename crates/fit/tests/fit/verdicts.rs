@@ -2,19 +2,17 @@
 
 use std::fmt::Write;
 
-use crate::published::{
-    F16, GB, GPT_OSS_20B, IQ4_XS, MODELS, MXFP4, Published, Q4_K, Q6_K, Q8_0, gemma_4_e4b, machine, model,
-    speeds,
-};
+use crate::published::{F16, GB, MODELS, Published, Q4_K, Q6_K, Q8_0, machine, model, speeds};
 use hearth_fit::{
-    Basis, Built, Label, Measured, Plan, Reason, Role, Shape, decode_speed, four_bit_bytes, prompt_speed,
+    Basis, Built, Label, Measured, Plan, Reason, Shape, decode_speed, four_bit_bytes, prompt_speed,
     quick_label, same_vocabulary, verdict,
 };
-use hearth_gguf::{Header, TensorType, Value};
+use hearth_gguf::Value;
 use hearth_machine::CpuLevel;
 
 const CONTEXT: u64 = 4096;
-const PLAIN: Plan<'static> = Plan {
+/// A first chat with the model alone, on the processor.
+pub const PLAIN: Plan<'static> = Plan {
     context: CONTEXT,
     draft: None,
     card: None,
@@ -99,11 +97,7 @@ fn the_parts_of_memory() {
                     &machine(64 * GB, level),
                     None,
                     &Shape::of(&header).unwrap(),
-                    Plan {
-                        context,
-                        draft: None,
-                        card: None,
-                    },
+                    Plan { context, ..PLAIN },
                     None,
                 );
                 let memory = said.memory;
@@ -168,7 +162,7 @@ fn what_was_measured_of_the_worker_is_predicted_within_a_twentieth() {
     // Peaks of the worker on two cores, with prompts that fill the context: `cargo xtask bench fit`.
     let q4 = |name: &str, context| {
         Shape::of(
-            &crate::published::Published {
+            &Published {
                 context,
                 ..model(name)
             }
@@ -189,11 +183,7 @@ fn what_was_measured_of_the_worker_is_predicted_within_a_twentieth() {
             &machine(16 * GB, CpuLevel::Avx2),
             None,
             shape,
-            Plan {
-                context,
-                draft: None,
-                card: None,
-            },
+            Plan { context, ..PLAIN },
             None,
         );
         let off = said.memory.peak_bytes as f64 / f64::from(peak) - 1.0;
@@ -206,176 +196,12 @@ fn what_was_measured_of_the_worker_is_predicted_within_a_twentieth() {
     }
 }
 
-/// ggml-org/gpt-oss-20b-GGUF: experts of MXFP4, all else Q8_0, 12.1 GB.
-#[test]
-fn experts_of_mxfp4_are_read_from_gguf_where_the_model_was_trained_so() {
-    let header = GPT_OSS_20B.header(Q8_0, Q8_0);
-    let bytes = header.weight_bytes().unwrap();
-    assert!((bytes as f64 / 12.1e9 - 1.0).abs() < 0.01, "{bytes}");
-    let exact = Shape::of(&header).unwrap();
-    let experts = exact.weights.matrices.iter().find(|one| one.role == Role::Expert);
-    assert_eq!(
-        experts.map(|one| one.tensor_type.name()).as_deref(),
-        Some("MXFP4")
-    );
-    let estimated = Shape::estimated(&header.metadata, bytes).unwrap();
-    let of = |shape: &Shape| {
-        let matrices = shape.weights.matrices.iter();
-        matrices.map(|one| one.bytes).sum::<u64>() as f64
-    };
-    assert!((of(&estimated) / of(&exact) - 1.0).abs() < 0.02);
-    let mut mixed = header.clone();
-    for tensor in &mut mixed.tensors {
-        if tensor.name.contains("ffn_gate_exps") {
-            tensor.tensor_type = TensorType::from_id(Q8_0);
-        }
-    }
-    assert!(matches!(Shape::of(&mixed).unwrap_err(), Reason::Misfit { .. }));
-    assert_eq!(
-        Shape::of(&model("Qwen3 30B-A3B").header(MXFP4, Q8_0)).unwrap_err(),
-        Reason::TensorType {
-            tensor_type: "MXFP4".to_owned()
-        }
-    );
-}
-
-/// Of 8 billion numbers a token reads little more than half: the others are rows, of which it takes one. And what it keeps of a
-/// long chat is a few layers'.
-#[test]
-fn a_table_of_rows_takes_memory_and_no_time() {
-    let header = gemma_4_e4b();
-    let exact = Shape::of(&header).unwrap();
-    let of = |shape: &Shape| {
-        let matrices = shape.weights.matrices.iter();
-        matrices.map(|one| one.bytes).sum::<u64>()
-    };
-    let table = 262_144 * 42 * 256 / 256 * 144;
-    assert_eq!(exact.weights.per_layer_bytes, table);
-    let bytes = header.weight_bytes().unwrap();
-    let read = of(&exact) as f64 / bytes as f64;
-    assert!((0.6..0.7).contains(&read), "{read}");
-    let said = |shape: &Shape, context| {
-        let machine = machine(16 * GB, CpuLevel::Avx2);
-        verdict(&machine, None, shape, Plan { context, ..PLAIN }, None).memory
-    };
-    let memory = said(&exact, 4096);
-    assert!(memory.weights_bytes >= bytes && memory.peak_bytes < bytes + GB);
-    // Four of 24 layers that keep anything keep all: of twice 512 and once 256 numbers, two heads each.
-    let of_a_token = (4 * 512 + 256) * 2 * 2 * 2;
-    let grown = said(&exact, 32_768).kv_bytes - said(&exact, 16_384).kv_bytes;
-    assert_eq!(grown, 16_384 * of_a_token);
-    let estimated = Shape::estimated(&header.metadata, bytes).unwrap();
-    assert_eq!(estimated.weights.per_layer_bytes, table);
-    assert!((of(&estimated) as f64 / of(&exact) as f64 - 1.0).abs() < 0.03);
-}
-
-#[test]
-fn what_the_engine_cannot_run_is_refused_in_a_sentence() {
-    let refused = |header| Shape::of(&header).unwrap_err();
-    let qwen = model("Qwen3 4B");
-    assert!(matches!(
-        refused(
-            Published {
-                architecture: "cohere2",
-                ..qwen
-            }
-            .q4_k_m()
-        ),
-        Reason::Architecture { .. }
-    ));
-    assert_eq!(
-        refused(qwen.header(IQ4_XS, Q6_K)),
-        Reason::TensorType {
-            tensor_type: "IQ4_XS".to_owned()
-        }
-    );
-    let said_of_gemma = |key: &str, value: Value| {
-        let mut header = model("Gemma 3 4B").q4_k_m();
-        header.metadata.insert(format!("gemma3.{key}"), value);
-        header
-            .metadata
-            .insert("gemma3.rope.scaling.factor".to_owned(), Value::Float(4.0));
-        refused(header)
-    };
-    let yarn = said_of_gemma("rope.scaling.type", Value::Text("yarn".to_owned()));
-    assert!(matches!(yarn, Reason::Misfit { .. }));
-    let layers = said_of_gemma("block_count", Value::Unsigned(u64::from(u32::MAX)));
-    assert!(matches!(layers, Reason::Misfit { .. }));
-    for key in ["attention.key_length", "rope.dimension_count"] {
-        let long = said_of_gemma(key, Value::Unsigned(1 << 40));
-        assert!(matches!(long, Reason::Misfit { .. }), "{key}");
-    }
-    let mut narrow = model("Gemma 3 4B").q4_k_m();
-    for tensor in narrow
-        .tensors
-        .iter_mut()
-        .filter(|tensor| tensor.name == "blk.7.attn_q.weight")
-    {
-        tensor.shape[0] -= 1;
-    }
-    assert!(matches!(refused(narrow), Reason::Misfit { .. }));
-    let without = |key: &str| {
-        let mut header = qwen.q4_k_m();
-        header.metadata.remove(key);
-        refused(header)
-    };
-    assert_eq!(without("tokenizer.chat_template"), Reason::NoChatTemplate);
-    assert!(matches!(without("qwen3.block_count"), Reason::Missing { .. }));
-    for (model, way) in [("gpt2", "newest"), ("bert", "")] {
-        let mut header = qwen.q4_k_m();
-        for (key, value) in [("model", model), ("pre", way)] {
-            let value = Value::Text(value.to_owned());
-            header.metadata.insert(format!("tokenizer.ggml.{key}"), value);
-        }
-        assert!(matches!(refused(header), Reason::Misfit { .. }));
-    }
-    for reason in [yarn, layers, without("qwen3.block_count")] {
-        let sentence = reason.to_string();
-        assert!(sentence.ends_with('.') && !sentence.contains(".."), "{sentence}");
-    }
-}
-
-/// What Gemma 4's class asks for besides its layers.
-#[test]
-fn a_gemma_4_without_one_of_its_parts_is_refused() {
-    let refused = |change: &dyn Fn(&mut Header)| {
-        let mut header = gemma_4_e4b();
-        change(&mut header);
-        Shape::of(&header).unwrap_err()
-    };
-    for lost in ["rope_freqs.weight", "per_layer_token_embd.weight"] {
-        let reason = refused(&|header| header.tensors.retain(|tensor| tensor.name != lost));
-        assert!(matches!(reason, Reason::Missing { .. }), "{lost}: {reason}");
-    }
-    for lost in [
-        "attention.sliding_window_pattern",
-        "attention.key_length_swa",
-        "attention.sliding_window",
-    ] {
-        let reason = refused(&|header| {
-            header.metadata.remove(&format!("gemma4.{lost}"));
-        });
-        assert!(matches!(reason, Reason::Missing { .. }), "{lost}: {reason}");
-    }
-    // Values of one of the layers that see all alone, and positions that are no divided ones.
-    for lost in ["blk.11.attn_v.weight", "blk.5.attn_v.weight"] {
-        let reason = refused(&|header| header.tensors.retain(|tensor| tensor.name != lost));
-        assert!(matches!(reason, Reason::Misfit { .. }), "{lost}: {reason}");
-    }
-    let turned = ("gemma4.rope.dimension_count".to_owned(), Value::Unsigned(128));
-    let reason = refused(&|header| {
-        header.metadata.insert(turned.0.clone(), turned.1.clone());
-    });
-    assert!(matches!(reason, Reason::Misfit { .. }), "{reason}");
-}
-
 #[test]
 fn a_stretched_context_stops_where_the_engine_follows_it() {
     let machine = machine(64 * GB, CpuLevel::Avx2);
     let asked = Plan {
         context: 131_072,
-        draft: None,
-        card: None,
+        ..PLAIN
     };
     let followed = verdict(&machine, None, &shape("Llama 3.1 8B"), asked, None);
     assert_eq!((followed.context, followed.reason), (131_072, None));
@@ -401,29 +227,6 @@ fn a_stretched_context_stops_where_the_engine_follows_it() {
 
     let whole = verdict(&machine, None, &shape("Qwen3 4B"), asked, None);
     assert_eq!((whole.context, whole.reason), (40_960, None));
-}
-
-#[test]
-fn a_shape_from_the_size_alone_comes_near_the_exact_one() {
-    for published in MODELS {
-        for (most, better) in [(Q4_K, Q6_K), (Q8_0, Q8_0)] {
-            let header = published.header(most, better);
-            let Ok(exact) = Shape::of(&header) else { continue };
-            let estimated = Shape::estimated(&header.metadata, header.weight_bytes().unwrap()).unwrap();
-            assert!(estimated.estimated && !exact.estimated);
-            assert_eq!(
-                estimated.reliable_context, exact.reliable_context,
-                "{}",
-                published.name
-            );
-            let peak = |shape: &Shape| {
-                let said = verdict(&machine(64 * GB, CpuLevel::Avx2), None, shape, PLAIN, None);
-                said.memory.peak_bytes as f64
-            };
-            let off = peak(&estimated) / peak(&exact) - 1.0;
-            assert!(off.abs() < 0.1, "{} in {most}: {off:+.3}", published.name);
-        }
-    }
 }
 
 #[test]

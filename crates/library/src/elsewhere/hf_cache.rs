@@ -5,7 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{Found, Owner, files_from, hash, stem};
+use hearth_gguf::plain_name;
+
+use crate::model::{Found, Owner, files_from, hash};
 use crate::walk::{Walk, is_model_name};
 
 /// Repositories looked at; the cache's own folder is read outside of the walk's bound.
@@ -27,7 +29,7 @@ pub(super) fn find(roots: &[PathBuf]) -> Vec<Found> {
                 if let Some(files) = files_from(&path, blob_hash) {
                     found.push(Found {
                         owner: Owner::HfCache,
-                        name: stem(&path),
+                        name: plain_name(&path),
                         repo: Some(repo.clone()),
                         files,
                     });

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
+use hearth_gguf::plain_name;
 use serde::Deserialize;
 
-use crate::model::{Found, Owner, files_from, hash, stem};
+use crate::model::{Found, Owner, files_from, hash};
 use crate::small_file;
 use crate::walk::{Walk, is_model_name};
 
@@ -70,7 +71,7 @@ fn model(path: &Path, description: Option<&Description>) -> Option<Found> {
 /// Jan calls most files "model.gguf", so that only the folder tells which.
 fn name(path: &Path) -> String {
     let folder = path.parent().and_then(Path::file_name);
-    match (stem(path).as_str(), folder) {
+    match (plain_name(path).as_str(), folder) {
         ("model", Some(folder)) => folder.to_string_lossy().into_owned(),
         (stem, _) => stem.to_owned(),
     }

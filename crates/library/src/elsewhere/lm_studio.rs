@@ -4,7 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{Found, Owner, files_from, stem};
+use hearth_gguf::plain_name;
+
+use crate::model::{Found, Owner, files_from};
 use crate::walk::{Walk, is_model_name};
 
 pub(super) fn find(roots: &[PathBuf]) -> Vec<Found> {
@@ -15,7 +17,7 @@ pub(super) fn find(roots: &[PathBuf]) -> Vec<Found> {
             if let Some(files) = files_from(&path, |_| None) {
                 found.push(Found {
                     owner: Owner::LmStudio,
-                    name: stem(&path),
+                    name: plain_name(&path),
                     repo: path.strip_prefix(root).ok().and_then(repo),
                     files,
                 });

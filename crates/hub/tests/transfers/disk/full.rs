@@ -7,7 +7,7 @@ use std::process::Command;
 use hearth_hub::HubCache;
 use hearth_store::{TransferCause, TransferState};
 
-use crate::setup::{FILE, SIZE, Setup, limits};
+use crate::setup::{FILE, Open, SIZE, Setup, limits};
 
 /// A mounted file system; unmounted when dropped.
 struct Disk(PathBuf);
@@ -54,6 +54,16 @@ fn fill(disk: &Disk) -> PathBuf {
     path
 }
 
+/// A download onto the disk that has got an eighth of its file, and its id.
+async fn begun(setup: &mut Setup, disk: &Disk, bytes_per_second: u64) -> (Open, String) {
+    setup.cache = HubCache::at(disk.0.join("hub"));
+    setup.hub.bandwidth(Some(bytes_per_second));
+    let mut open = setup.open(limits()).await;
+    let queued = open.transfers.queue(setup.wanted(&[FILE])).await.unwrap();
+    open.until_done_bytes(&queued.id, SIZE / 8).await;
+    (open, queued.id)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn space_that_is_reserved_cannot_be_taken_by_others_in_the_middle() {
     let mut setup = Setup::new().await;
@@ -61,14 +71,10 @@ async fn space_that_is_reserved_cannot_be_taken_by_others_in_the_middle() {
     let Some(disk) = Disk::tmpfs(&setup, &options) else {
         return;
     };
-    setup.cache = HubCache::at(disk.0.join("hub"));
-    setup.hub.bandwidth(Some(4_000_000));
-    let mut open = setup.open(limits()).await;
-    let queued = open.transfers.queue(setup.wanted(&[FILE])).await.unwrap();
-    open.until_done_bytes(&queued.id, SIZE / 8).await;
+    let (mut open, id) = begun(&mut setup, &disk, 4_000_000).await;
     fill(&disk);
     setup.hub.bandwidth(None);
-    assert_eq!(open.end(&queued.id).await.state, TransferState::Done);
+    assert_eq!(open.end(&id).await.state, TransferState::Done);
     setup.assert_right(FILE);
     open.close().await;
 }
@@ -90,13 +96,9 @@ async fn a_disk_that_fills_up_in_the_middle_keeps_what_is_there() {
     let Some(disk) = Disk::mount(&setup, &["-o", "loop", &image.display().to_string()]) else {
         return;
     };
-    setup.cache = HubCache::at(disk.0.join("hub"));
-    setup.hub.bandwidth(Some(4_000_000));
-    let mut open = setup.open(limits()).await;
-    let queued = open.transfers.queue(setup.wanted(&[FILE])).await.unwrap();
-    open.until_done_bytes(&queued.id, SIZE / 8).await;
+    let (mut open, id) = begun(&mut setup, &disk, 4_000_000).await;
     let ballast = fill(&disk);
-    let end = open.end(&queued.id).await;
+    let end = open.end(&id).await;
     assert_eq!(end.state, TransferState::Failed);
     let failure = end.failure.unwrap();
     assert_eq!(failure.cause, TransferCause::DiskFull);
@@ -110,8 +112,8 @@ async fn a_disk_that_fills_up_in_the_middle_keeps_what_is_there() {
     fs::remove_file(ballast).unwrap();
     let sent_before = setup.sent();
     setup.hub.bandwidth(None);
-    open.transfers.resume(&queued.id).await.unwrap();
-    open.until_state(&queued.id, TransferState::Done).await;
+    open.transfers.resume(&id).await.unwrap();
+    open.until_state(&id, TransferState::Done).await;
     setup.assert_right(FILE);
     assert!(
         setup.sent() - sent_before <= SIZE - end.done_bytes,
@@ -129,22 +131,18 @@ async fn a_disk_that_has_no_room_for_the_last_name_keeps_the_whole_file() {
     let Some(disk) = Disk::tmpfs(&setup, &options) else {
         return;
     };
-    setup.cache = HubCache::at(disk.0.join("hub"));
-    setup.hub.bandwidth(Some(8_000_000));
-    let mut open = setup.open(limits()).await;
-    let queued = open.transfers.queue(setup.wanted(&[FILE])).await.unwrap();
-    open.until_done_bytes(&queued.id, SIZE / 8).await;
+    let (mut open, id) = begun(&mut setup, &disk, 8_000_000).await;
     let ballast = disk.0.join("ballast");
     fs::create_dir(&ballast).unwrap();
     while let Ok(_name) = fs::File::create(ballast.join(fastrand::u64(..).to_string())) {}
-    let end = open.end(&queued.id).await;
+    let end = open.end(&id).await;
     let sentence = end.failure.unwrap().sentence;
     assert!(sentence.contains("is full"), "{sentence}");
 
     fs::remove_dir_all(ballast).unwrap();
     let sent_before = setup.sent();
-    open.transfers.resume(&queued.id).await.unwrap();
-    open.until_state(&queued.id, TransferState::Done).await;
+    open.transfers.resume(&id).await.unwrap();
+    open.until_state(&id, TransferState::Done).await;
     setup.assert_right(FILE);
     assert_eq!(setup.sent(), sent_before, "not a byte is fetched again");
     open.close().await;
