@@ -7,6 +7,7 @@ mod connection;
 mod cpu;
 mod device;
 mod draft;
+mod drafting;
 mod experts;
 #[cfg(test)]
 mod families;

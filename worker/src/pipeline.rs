@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use candle_core::{Device, IndexOp, Result, Tensor, bail};
-use hearth_speculation::{Confidence, Growth, MOST, Pace, Pass, Run, lookup};
+use hearth_speculation::Run;
 use mistralrs_core::device_map::DeviceMapper;
 use mistralrs_core::pipeline::chat_template::ChatTemplate;
 use mistralrs_core::pipeline::sampling::{finish_or_add_toks_to_seq, sample_sequence};
@@ -23,80 +23,24 @@ use mistralrs_core::{IsqType, ModelCategory, Pipeline};
 use rand_isaac::Isaac64Rng;
 use tokenizers::Tokenizer;
 
-use crate::draft::{Drafted, Drafter};
+use crate::draft::Drafter;
+use crate::drafting::{Draft, Drafting};
 use crate::reader::{PORTION, Reader, common};
 use crate::reply::Reply;
 use crate::shelf::Shelf;
 use crate::thought::{Format, ToldWhole};
 use crate::weights::SharedPipeline;
 
-/// How often drafts that agree on 2, on 3 to 5, and on more tokens usually stand, and those of a draft model.
-const USUAL: [f64; hearth_speculation::GRADES] = [0.3, 0.5, 0.7, 0.7];
-
 /// Tokens at the end of a prompt that may not be there in the next: what begins the model's own turn, and its thinking.
 const ASKS_FOR_ANSWER: usize = 16;
-
-/// The kind of a draft model's drafts.
-const MODEL: usize = 3;
-
-/// Tokens that the target may say next.
-#[derive(Default)]
-struct Draft {
-    /// Those about which the target is asked.
-    tokens: Vec<u32>,
-    /// Which kind of draft it is.
-    grade: usize,
-    /// What a draft model said: the tokens, and perhaps one more of which it was not sure enough.
-    modelled: Vec<Drafted>,
-    /// Seconds that it took, and those that it took the draft model to read what had been said without it.
-    drafting: f64,
-    catching_up: f64,
-}
-
-impl Draft {
-    fn ask(&mut self, drafter: &mut Drafter, text: &[u32], most: usize, mut growth: Growth) -> Result<()> {
-        let start = Instant::now();
-        // After a pass that its draft was part of it is two tokens behind at most.
-        if drafter.behind(text) > 2 {
-            drafter.catch_up(text)?;
-        }
-        self.catching_up = start.elapsed().as_secs_f64();
-        self.modelled = drafter.draft(text, most, |drafted| growth.goes_on(drafted.lead))?;
-        self.drafting = start.elapsed().as_secs_f64() - self.catching_up;
-        self.tokens = self.modelled.iter().map(|drafted| drafted.token).collect();
-        if !growth.keeps_last() {
-            self.tokens.pop();
-        }
-        Ok(())
-    }
-
-    /// The pass that it was part of, of whose tokens so many stood and after which the target chose `last`.
-    fn pass(&self, accepted: usize, last: Option<u32>, seconds: f64) -> Pass {
-        let next = self.modelled.get(self.tokens.len());
-        Pass {
-            grade: self.grade,
-            drafted: self.modelled.len().max(self.tokens.len()),
-            asked: self.tokens.len(),
-            accepted,
-            next: next
-                .filter(|_| accepted == self.tokens.len())
-                .map(|next| last == Some(next.token)),
-            seconds,
-            drafting: self.drafting,
-            catching_up: self.catching_up,
-        }
-    }
-}
 
 /// The model in front of mistral.rs' engine.
 pub struct ChatPipeline {
     target: Reader,
-    drafter: Option<Drafter>,
+    drafting: Drafting,
     shelf: Shelf,
     /// Tokens of prompt and reply together.
     context: usize,
-    pace: Pace,
-    confidence: Confidence,
     reply: Arc<parking_lot::Mutex<Reply>>,
     /// A chat whose first token was its last, and how it ended: mistral.rs forgets that after every prompt and goes on.
     ended: Option<(usize, SequenceState)>,
@@ -143,11 +87,9 @@ impl ChatPipeline {
             name: pipeline.name(),
             device: pipeline.device(),
             target,
-            drafter,
+            drafting: Drafting::new(drafter),
             shelf: Shelf::default(),
             context,
-            pace: Pace::new(USUAL),
-            confidence: Confidence::default(),
             reply,
             ended: None,
             no_cache: EitherCache::Normal(NormalCache::new(0, 0)),
@@ -226,40 +168,11 @@ impl ChatPipeline {
 
     /// What to draft after `text`.
     fn draft(&mut self, text: &[u32]) -> Draft {
-        let mut draft = Draft::default();
-        let mut room = self.context.saturating_sub(text.len() + 1).min(MOST);
         if !self.target.rewinds() || !self.reply.lock().speculate {
-            return draft;
+            return Draft::default();
         }
-        let found = lookup(text);
-        let quoted = found.map(|found| match found.matched {
-            ..3 => 0,
-            3..6 => 1,
-            _ => 2,
-        });
-        if let Some(drafter) = &self.drafter {
-            room = room.min(drafter.room(text.len()));
-        }
-        let modelled = self.drafter.is_some().then_some(MODEL);
-        let Some((grade, length)) = self.pace.choose(quoted.into_iter().chain(modelled), room) else {
-            return draft;
-        };
-        draft.grade = grade;
-        match (&mut self.drafter, found) {
-            (Some(drafter), _) if grade == MODEL => {
-                let terms = self.pace.terms(MODEL);
-                let most = if terms.is_some() { room } else { length };
-                let growth = Growth::new(&self.confidence, terms);
-                if let Err(error) = draft.ask(drafter, text, most, growth) {
-                    // The reply itself needs no drafts.
-                    tracing::error!("the draft model failed and is not asked again: {error}");
-                    self.drafter = None;
-                }
-            }
-            (_, Some(found)) => draft.tokens = found.draft(text, length),
-            _ => {}
-        }
-        draft
+        self.drafting
+            .draft(text, self.context.saturating_sub(text.len() + 1))
     }
 
     /// One pass for one chat: reads what is new, with a draft behind it, and adds the tokens that the target chooses.
@@ -286,8 +199,7 @@ impl ChatPipeline {
         }
         if is_prompt {
             self.reply.lock().cached_tokens = self.target.read().len();
-            // Not those of a draft model: it would have to read every prompt.
-            self.pace.begin(0..MODEL);
+            self.drafting.begin();
         }
         let gone = seq.responder().is_closed();
         let Some(rest) = (if gone {
@@ -347,12 +259,7 @@ impl ChatPipeline {
         );
         self.target.rewind(text.len() + accepted)?;
         if rest.len() == 1 && !is_prompt {
-            let pass = draft.pass(accepted, last, seconds);
-            for (drafted, stood) in draft.modelled.iter().zip(pass.stood()) {
-                self.confidence.record(drafted.lead, stood);
-            }
-            self.pace.record(pass);
-            let plain = self.pace.plain_seconds();
+            let plain = self.drafting.passed(&draft, accepted, last, seconds);
             self.reply.lock().passed(draft.tokens.len(), accepted, plain);
         }
         Ok(())
