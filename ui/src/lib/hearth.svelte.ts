@@ -49,7 +49,8 @@ export class Hearth {
 
   readonly chats = new Chats();
   readonly discover = new Discover();
-  readonly library = new Library();
+  // A version that has come or gone may share its files with others.
+  readonly library = new Library(() => void this.discover.repo.refresh());
   readonly computer = new Computer(() => {
     this.discover.reprice();
     void this.library.refresh();
@@ -254,8 +255,7 @@ export class Hearth {
         if (this.downloads.replace(event.downloads)) void this.library.refresh();
         break;
       case "library":
-        // A version that has come or gone may share its files with others.
-        if (this.library.replace(event.entries)) void this.discover.repo.refresh();
+        this.library.replace(event.entries);
         break;
       case "replyText":
         this.thread.takeText(event.chatId, event.messageId, { offset: event.offset, text: event.text });

@@ -15,6 +15,9 @@ export class Library {
   failure = $state.raw<ErrorReport | null>(null);
   searchFailure = $state.raw<ErrorReport | null>(null);
 
+  /** `changed` is told whenever other models are here than before, or otherwise shortened, by whichever way that was learnt. */
+  constructor(private readonly changed: () => void) {}
+
   async refresh(): Promise<void> {
     try {
       this.replace(await backend.library());
@@ -24,18 +27,17 @@ export class Library {
     }
   }
 
-  /** True when other models are here than before, or otherwise shortened. */
-  replace(entries: LibraryEntry[]): boolean {
-    const versions = (all: LibraryEntry[]) => all.map(({ model, quantisation }) => [model.id, quantisation]);
-    const changed = JSON.stringify(versions(this.entries ?? [])) !== JSON.stringify(versions(entries));
+  replace(entries: LibraryEntry[]): void {
     for (const entry of entries) {
       const before = this.entries?.find((known) => known.model.id === entry.model.id);
       if (before && before.verifying !== null && entry.verifying === null && !entry.damaged) {
         notices.show(`${entry.model.name} is whole: every byte is as it was published.`);
       }
     }
+    const versions = (all: LibraryEntry[]) => all.map(({ model, quantisation }) => [model.id, quantisation]);
+    const before = JSON.stringify(versions(this.entries ?? []));
     this.entries = entries;
-    return changed;
+    if (JSON.stringify(versions(entries)) !== before) this.changed();
   }
 
   async look(): Promise<void> {
@@ -80,6 +82,6 @@ export class Library {
 
   async remove(id: string): Promise<void> {
     await backend.deleteModel(id);
-    this.entries = this.entries?.filter((entry) => entry.model.id !== id) ?? null;
+    if (this.entries) this.replace(this.entries.filter((entry) => entry.model.id !== id));
   }
 }
