@@ -140,6 +140,25 @@ test("a download that arrives can be chatted with at once", async () => {
   expect(screen.getByTestId("composer-input")).toHaveFocus();
 });
 
+test("versions that share the files of one that arrives are here as well, whoever says first that it is", async () => {
+  const whole = (name: string, state: "available" | "onThisComputer") =>
+    variant(name, { state, quantisedHere: true, files: ["model.safetensors"] });
+  await openRepo(repoPage({ variants: [whole("Q5_K", "available"), whole("Q6_K", "available")] }));
+  fake.downloadVariant.mockResolvedValue(download("1", { variant: "Q6_K" }));
+  await userEvent.click(screen.getByRole("button", { name: /Download Q6_K/ }));
+  await settle();
+  const arrived = [entry(llama, { repo: REPO, variant: "Q6_K" })];
+  fake.library.mockResolvedValue(arrived);
+  fake.openRepo.mockResolvedValue(
+    repoPage({ variants: [whole("Q5_K", "onThisComputer"), whole("Q6_K", "available")] }),
+  );
+  await emit({ type: "downloads", downloads: [download("1", { variant: "Q6_K", state: "done" })] });
+  await settle();
+  await emit({ type: "library", entries: arrived });
+  await settle();
+  expect(version("Q5_K")).toHaveTextContent("Already on this computer: 0 bytes to download.");
+});
+
 test("a download that is refused says why, with what to do", async () => {
   await openRepo();
   fake.downloadVariant.mockRejectedValueOnce({ code: "diskFull", message: "5 GB more are needed." });
