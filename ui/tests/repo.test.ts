@@ -147,7 +147,7 @@ test("versions that share the files of one that arrives are here as well, whoeve
   fake.downloadVariant.mockResolvedValue(download("1", { variant: "Q6_K" }));
   await userEvent.click(screen.getByRole("button", { name: /Download Q6_K/ }));
   await settle();
-  const arrived = [entry(llama, { repo: REPO, variant: "Q6_K" })];
+  const arrived = [entry(llama, { repo: REPO })];
   fake.library.mockResolvedValue(arrived);
   fake.openRepo.mockResolvedValue(
     repoPage({ variants: [whole("Q5_K", "onThisComputer"), whole("Q6_K", "available")] }),
