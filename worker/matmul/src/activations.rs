@@ -65,8 +65,7 @@ impl Pair {
         for (lane, group) in Self::OF_LANES.into_iter().enumerate() {
             let lane = 8 * second + lane;
             let columns = &block[32 * group..][..32];
-            let steps: i16 = columns.iter().map(|&byte| i16::from(byte)).sum();
-            self.sums[lane] = f32::from(steps) * scale;
+            self.sums[lane] = f32::from(steps(columns)) * scale;
             self.scales[lane] = scale;
             for (four, bytes) in self.bytes.iter_mut().enumerate() {
                 let from = 4 * (four ^ (group % 2));
@@ -92,8 +91,7 @@ impl Centred {
     fn set(&mut self, columns: &[i8; BLOCK]) {
         for (lane, group) in Self::OF_LANES.into_iter().enumerate() {
             let sixteen = &columns[16 * group..][..16];
-            let steps: i16 = sixteen.iter().map(|&byte| i16::from(byte)).sum();
-            self.starts[lane] = -32 * i32::from(steps);
+            self.starts[lane] = -32 * i32::from(steps(sixteen));
             for (four, bytes) in self.bytes.iter_mut().enumerate() {
                 let from = 4 * (four ^ (lane % 2));
                 bytes[4 * lane..][..4].copy_from_slice(&sixteen[from..][..4]);
@@ -124,8 +122,7 @@ impl Stacked {
             }
         }
         for (sum, columns) in self.sums.iter_mut().zip(columns.as_chunks::<32>().0) {
-            let steps: i16 = columns.iter().map(|&byte| i16::from(byte)).sum();
-            *sum = f32::from(steps) * scale;
+            *sum = f32::from(steps(columns)) * scale;
         }
         self.scales = [scale; 8];
     }
@@ -154,8 +151,7 @@ impl Folded {
         }
         for (index, start) in self.starts.iter_mut().enumerate() {
             let sixteen = &columns[16 * (2 * (index % 8) + index / 8)..][..16];
-            let steps: i16 = sixteen.iter().map(|&byte| i16::from(byte)).sum();
-            *start = -16 * steps;
+            *start = -16 * steps(sixteen);
         }
         self.scales = [scale; 8];
     }
@@ -207,8 +203,7 @@ impl Block {
 
     fn set_sums(&mut self, columns: &[i8; BLOCK], scale: f32) {
         for (sum, columns) in self.sums.iter_mut().zip(columns.as_chunks::<16>().0) {
-            let steps: i16 = columns.iter().map(|&byte| i16::from(byte)).sum();
-            *sum = f32::from(steps) * scale;
+            *sum = f32::from(steps(columns)) * scale;
         }
     }
 }
@@ -296,6 +291,12 @@ impl Activations {
         let rows = first * self.width..(first + count) * self.width;
         (&self.blocks[rows.clone()], &self.scales[rows])
     }
+}
+
+/// The sum of at most 258 activations, in steps.
+#[inline(always)]
+fn steps(columns: &[i8]) -> i16 {
+    columns.iter().map(|&step| i16::from(step)).sum()
 }
 
 /// Brings numbers to steps, and returns what one step is worth.

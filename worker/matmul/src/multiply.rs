@@ -217,11 +217,6 @@ impl<'a> Matrix<'a> {
         out
     }
 
-    /// Bytes of so many blocks of a row from `start` on, of which the last may not be whole.
-    fn row_part(&self, start: usize, blocks: usize) -> usize {
-        (blocks * self.block_bytes).min(self.row_bytes - start * self.block_bytes)
-    }
-
     /// Some rows of weights as they are, with one tile of activations after the other.
     fn few(
         &self,
@@ -246,15 +241,16 @@ impl<'a> Matrix<'a> {
             for start in (0..activations.width).step_by(at_once) {
                 let blocks = at_once.min(activations.width - start);
                 let acts = Acts::new(activations, first, taken, start);
-                let weights = &weights[start * self.block_bytes..];
+                let before = start * self.block_bytes;
+                let bytes = (blocks * self.block_bytes).min(self.row_bytes - before);
                 // SAFETY: kernels_for() asked the processor; the weights are whole rows but for what lies before the first
                 // block; `taken` rows of activations are there, of as many blocks.
                 unsafe {
                     let kernel = self.kernels.few[taken - 1];
                     kernel(
-                        weights,
+                        &weights[before..],
                         self.row_bytes,
-                        self.row_part(start, blocks),
+                        bytes,
                         ahead,
                         acts,
                         &mut products,

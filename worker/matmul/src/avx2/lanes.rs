@@ -82,7 +82,7 @@ fn stacked_nibbles(block: &[u8], at: usize) -> [[__m256i; 2]; 4] {
 /// The first four columns of four times 32, and sixteen columns on four more of each; then the next four.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn stacked([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
+pub(super) fn stacked([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
     let (ab, cd) = (_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d));
     let (ab_after, cd_after) = (_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d));
     [
@@ -163,6 +163,7 @@ unsafe fn add_q6_k<const ROWS: usize>(
         *scales = _mm256_shuffle_epi8(of_sixteens, _mm256_broadcastsi128_si256(two));
     }
     let twice = _mm256_add_epi16(of_sixteens, of_sixteens);
+    // Not by way of a number alone, as `half` gives it: that takes a sixth longer.
     let worth = _mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(u16::from_le_bytes([
         block[208], block[209],
     ]))));

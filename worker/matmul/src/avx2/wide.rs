@@ -4,6 +4,7 @@
 
 use core::arch::x86_64::*;
 
+use super::lanes::stacked;
 use crate::activations::Wide;
 use crate::kernels::{for_rows, half, load16};
 use crate::multiply::Acts;
@@ -77,19 +78,8 @@ pub(crate) unsafe fn pack_q8_0(
 #[inline]
 #[target_feature(enable = "avx2")]
 fn turned(rows: [__m256i; 8]) -> [__m256i; 8] {
-    let mut halves = [[_mm256_setzero_si256(); 4]; 2];
-    for (half, four) in halves.iter_mut().zip(rows.as_chunks::<4>().0) {
-        let [a, b, c, d] = *four;
-        let (ab, cd) = (_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d));
-        let (ab_after, cd_after) = (_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d));
-        *half = [
-            _mm256_unpacklo_epi64(ab, cd),
-            _mm256_unpackhi_epi64(ab, cd),
-            _mm256_unpacklo_epi64(ab_after, cd_after),
-            _mm256_unpackhi_epi64(ab_after, cd_after),
-        ];
-    }
-    let [one, other] = halves;
+    let [a, b, c, d, e, f, g, h] = rows;
+    let (one, other) = (stacked([a, b, c, d]), stacked([e, f, g, h]));
     let mut turned = [_mm256_setzero_si256(); 8];
     for index in 0..4 {
         turned[index] = _mm256_permute2x128_si256::<0x20>(one[index], other[index]);
